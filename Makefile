@@ -1,0 +1,63 @@
+# make demo    the main job on the shipped examples: the file, its plan, the frame
+# make test    every check that continuous integration runs
+# make docs    the documentation, in docs/_build/html
+# make bench   this library and its peers side by side (see benchmarks/README.md)
+# make format  sort imports, fix what can be fixed, format
+# make clean   remove everything that these commands made, except benchmark data
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+.PHONY: demo test docs bench format clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/.installed
+	@$(BIN)/python docs/examples/demo.py
+
+# Every check runs, also after one that failed; pytest is last, so its summary is the last word.
+test: $(VENV)/.checks
+	@failed=0; \
+	for check in "ruff check ." "ruff format --check ." "mypy" "lint-imports" "sphinx-build -q -W docs docs/_build/html"; do \
+		echo "== $$check"; $(BIN)/$$check || { failed=1; echo "== $$check FAILED"; }; \
+	done; \
+	echo "== pytest"; \
+	$(BIN)/python -m pytest -n 2 --dist loadscope --cov --cov-report=term:skip-covered || failed=1; \
+	exit $$failed
+
+docs: $(VENV)/.checks
+	$(BIN)/sphinx-build -W docs docs/_build/html
+
+bench: $(VENV)/.checks
+	$(BIN)/python benchmarks/run.py $(OPTIONS)
+
+format: $(VENV)/.checks
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) docs/_build build dist .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The virtual environment and its pip: --group needs pip 25.1.
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; '$(PYTHON)' is not. Install it, or name it: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "Python's venv module is missing. On Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --upgrade "pip>=25.1"
+	@touch $@
+
+# What a user has.
+$(VENV)/.installed: pyproject.toml | $(VENV)/.created
+	@echo "installing mltable-lite into $(VENV) ..."
+	@$(PIP) install --editable .
+	@touch $@
+
+# What a contributor has besides: the dependency groups of pyproject.toml.
+$(VENV)/.checks: pyproject.toml | $(VENV)/.created
+	@echo "installing mltable-lite and its checks into $(VENV) ..."
+	@$(PIP) install --editable . --group test --group docs
+	@touch $@ $(VENV)/.installed

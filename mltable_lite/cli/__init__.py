@@ -1,0 +1,84 @@
+"""The command `mltable-lite`: look at a table without writing Python."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import TYPE_CHECKING
+
+import click
+
+import mltable_lite
+from mltable_lite.errors import MLTableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_TABLE = click.argument("table", type=str, default=".")
+
+
+class _Commands(click.Group):
+    """Runs a command; an error of ours is one message on standard error and exit code 1, never a traceback."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        warnings.showwarning = lambda message, category, *_: click.echo(
+            f"{category.__name__}: {message}", err=True
+        )
+        try:
+            return super().invoke(ctx)
+        except MLTableError as error:
+            click.echo(f"{type(error).__name__}: {error}", err=True)
+            sys.exit(1)
+
+
+@click.group(cls=_Commands)
+@click.version_option(mltable_lite.__version__, prog_name="mltable-lite")
+def main() -> None:
+    """Look at tables that are described in a file named MLTable.
+
+    TABLE is the folder of an MLTable file, the file itself, or a URI; by default the working directory.
+    """
+
+
+def _command(function: Callable[..., None]) -> click.Command:
+    return main.command()(_TABLE(function))
+
+
+@_command
+def validate(table: str) -> None:
+    """Check the file, its paths, columns and filters, and read the first rows."""
+    mltable_lite.load(table).validate()
+    click.echo(f"{table}: valid")
+
+
+@main.command()
+@_TABLE
+@click.option("-n", "--rows", default=20, show_default=True, help="How many rows.")
+def show(table: str, rows: int) -> None:
+    """Print the first rows."""
+    import pandas as pd
+
+    frame = mltable_lite.load(table).show(rows)
+    with pd.option_context("display.max_columns", None, "display.width", None, "display.max_rows", None):
+        click.echo(frame.to_string())
+
+
+@main.command()
+@_TABLE
+@click.option("--analyze", is_flag=True, help="Also run it, and say what was opened, skipped and read.")
+def explain(table: str, *, analyze: bool) -> None:
+    """Print the plan: as declared, as optimised, and what is pushed into the scan."""
+    click.echo(mltable_lite.load(table).explain(analyze=analyze))
+
+
+@_command
+def schema(table: str) -> None:
+    """Print the columns and their Arrow types."""
+    for field in mltable_lite.load(table).schema:
+        click.echo(f"{field.name}: {field.type}")
+
+
+@_command
+def count(table: str) -> None:
+    """Print the number of rows."""
+    click.echo(mltable_lite.load(table).count_rows())

@@ -1,0 +1,1 @@
+"""Optimised plan to an ordered stream of record batches."""

@@ -1,0 +1,206 @@
+"""Scan nodes meet the storage: files are listed, inspected once, and their constant columns computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from mltable_lite.errors import (
+    ArgumentError,
+    ColumnNotFoundError,
+    Notice,
+    Notices,
+    SkippedFilesWarning,
+    UnsupportedFeatureError,
+    listed,
+)
+from mltable_lite.execute.fields import field_of
+from mltable_lite.formats import delimited, delta, json_lines, parquet
+from mltable_lite.formats.file_table import FILE_NUMBER, FilesSource
+from mltable_lite.plan import Files, PartitionColumns, Plan, Scan
+from mltable_lite.plan.partition_format import compile_format
+from mltable_lite.spec import model
+from mltable_lite.storage.listing import list_files, list_folders
+
+if TYPE_CHECKING:
+    from mltable_lite.formats.base import Source
+    from mltable_lite.storage.options import StorageOptions
+    from mltable_lite.types import Field
+
+#: A format is a read step and the function that turns listed files into a source.
+FORMATS: dict[type, Callable[[Any, Sequence[Any]], Source]] = {
+    model.ReadDelimited: delimited.inspect,
+    model.ReadParquet: parquet.inspect,
+    model.ReadJsonLines: json_lines.inspect,
+    model.ReadDeltaLake: delta.inspect,
+}
+
+#: Runs a bound plan over files to the end: (plan) -> table with a column of file numbers. `stream` provides it.
+RunFiles = Callable[[Plan], pa.Table]
+
+
+@dataclass(slots=True)
+class Resolved:
+    """What a scan reads: the format's source, the columns that are constant in each file, and the whole schema.
+
+    `constants` has one row a file of the source. `names_skipped` counts names in folders that are no data.
+    """
+
+    source: Source
+    constants: pa.Table
+    schema: pa.Schema
+    names_skipped: int = 0
+
+
+@dataclass(slots=True)
+class Catalogue:
+    """Resolves the leaves of plans, each one once; implements `plan.Sources`."""
+
+    options: StorageOptions
+    origin: str
+    run_files: RunFiles
+    notices: Notices = field(default_factory=Notices)
+    _scans: dict[tuple[Plan, Any], Resolved] = field(default_factory=dict)
+    _files: dict[Files, tuple[FilesSource, int]] = field(default_factory=dict)
+    _partition_columns: dict[PartitionColumns, pa.Table] = field(default_factory=dict)
+
+    # ---------------------------------------------------------------- plan.Sources
+    def scan_fields(self, scan: Scan) -> Sequence[Field]:
+        """Return the fields of everything the scan can give."""
+        return [field_of(f) for f in self.scan(scan).schema]
+
+    def partition_fields(self, node: PartitionColumns) -> Sequence[Field]:
+        """Return the fields that a partition format adds."""
+        return [field_of(f) for f in self.partition_columns(node).schema]
+
+    # ---------------------------------------------------------------- resolving
+    def files(self, node: Files) -> tuple[FilesSource, int]:
+        """Return the listed files as a source of their own, and how many names were skipped."""
+        if node not in self._files:
+            if node.tables:
+                folders = list_folders(node.paths, node.base, self.options, source=self.origin)
+                self._files[node] = FilesSource(tuple(folders), node.column), 0
+            else:
+                listing = list_files(node.paths, node.base, self.options, source=self.origin)
+                self._files[node] = FilesSource(tuple(listing.entries), node.column), listing.skipped
+        return self._files[node]
+
+    def scan(self, scan: Scan) -> Resolved:
+        """Return what the scan reads. Pushed-down parts of the scan do not matter here."""
+        key = (scan.source, scan.reader)
+        if key not in self._scans:
+            self._scans[key] = self._resolve(scan)
+        return self._scans[key]
+
+    def widen(self, scan: Scan, columns: tuple[str, ...]) -> Notices | None:
+        """Replace the scan's source by one whose schema fits the whole input; `None` if its schema is exact."""
+        resolved = self.scan(scan)
+        wanted = tuple(name for name in columns if name in resolved.source.schema.names)
+        widened = resolved.source.widen(wanted)
+        if widened is None:
+            return None
+        source, notices = widened
+        self._scans[scan.source, scan.reader] = self._compose(
+            scan, source, resolved.constants, resolved.names_skipped
+        )
+        return notices
+
+    def _resolve(self, scan: Scan) -> Resolved:
+        leaf = _leaf(scan)
+        assert scan.reader is not None
+        entries, skipped = self.files(leaf)
+        if scan.reader.path_column != leaf.column:
+            raise ColumnNotFoundError("path_column", [scan.reader.path_column], [leaf.column])
+        table = self.run_files(scan.source)
+        chosen = [entries.files[i] for i in table.column(FILE_NUMBER).to_pylist()]
+        table = table.drop_columns([FILE_NUMBER])
+        if leaf.tables and table.num_columns > 1:
+            raise UnsupportedFeatureError(
+                "extract_columns_from_partition_format before read_delta_lake: a Delta table brings its partition "
+                "columns itself. Remove the step, or put it after read_delta_lake to use the data files' paths."
+            )
+        source = FORMATS[type(scan.reader)](scan.reader, chosen)
+        return self._compose(scan, source, table, skipped)
+
+    def _compose(self, scan: Scan, source: Source, constants: pa.Table, skipped: int) -> Resolved:
+        leaf = _leaf(scan)
+        assert scan.reader is not None
+        extra = [name for name in constants.column_names if name != leaf.column]
+        paths = pa.array([file.path for file in source.files], pa.string())
+        constants = constants.select(extra)
+        path = [pa.field(leaf.column, pa.string())] if scan.reader.include_path_column else []
+        if path:
+            constants = constants.add_column(0, path[0], paths)
+        added = [constants.schema.field(name) for name in extra]
+        first = isinstance(scan.reader, model.ReadDelimited)
+        data = list(source.schema)
+        fields = [*path, *added, *data] if first else [*path, *data, *added]
+        _refuse_clash([f.name for f in [*path, *added]], source.schema.names)
+        return Resolved(source, constants, pa.schema(fields, metadata=source.schema.metadata), skipped)
+
+    # ---------------------------------------------------------------- partition formats
+    def partition_columns(self, node: PartitionColumns) -> pa.Table:
+        """Return the values of a partition format: one row a file of the source below.
+
+        Raises:
+            ArgumentError: A path does not match and errors are not ignored.
+        """
+        if node not in self._partition_columns:
+            self._partition_columns[node] = self._partition_values(node)
+        return self._partition_columns[node]
+
+    def matching_files(self, node: PartitionColumns) -> pa.Array | None:
+        """Return which files match the format, or `None` for all; only with `ignore_errors` can some be left out."""
+        if not node.ignore_errors:
+            return None
+        compiled = compile_format(node.partition_format)
+        return pa.array([compiled.match(path) is not None for path in self._paths(node)], pa.bool_())
+
+    def _paths(self, node: Plan) -> list[str]:
+        leaf = next(n for n in node.walk() if isinstance(n, Scan | Files))
+        files = self.scan(leaf).source.files if isinstance(leaf, Scan) else self.files(leaf)[0].files
+        return [file.path for file in files]
+
+    def _partition_values(self, node: PartitionColumns) -> pa.Table:
+        compiled = compile_format(node.partition_format)
+        paths = self._paths(node)
+        matches = [compiled.match(path) for path in paths]
+        missed = [path for path, match in zip(paths, matches, strict=True) if match is None]
+        if missed and not node.ignore_errors:
+            raise ArgumentError(
+                f"extract_columns_from_partition_format: {len(missed)} of {len(paths)} paths do not fit "
+                f"{node.partition_format!r}: {listed(missed, 3)}. {compiled.why_not(missed[0])} Mend the format, or "
+                "leave such files out with ignore_errors: true."
+            )
+        if missed:
+            what = f"files left out, their paths do not match {node.partition_format!r}: {listed(missed, 5)}"
+            self.notices.add(Notice(SkippedFilesWarning, "", len(missed), what))
+        columns = []
+        for name in node.names:
+            values = [None if match is None else match[name] for match in matches]
+            columns.append(_partition_array(values, typed=node.typed_as_text_file))
+        return pa.table(columns, names=list(node.names))
+
+
+def _partition_array(values: list[Any], *, typed: bool) -> pa.Array:
+    if any(value is not None and not isinstance(value, str) for value in values):
+        return pa.array(values, pa.timestamp("us"))
+    return delimited.type_texts(values) if typed else pa.array(values, pa.string())
+
+
+def _leaf(plan: Plan) -> Files:
+    leaf = list(plan.walk())[-1]
+    assert isinstance(leaf, Files)
+    return leaf
+
+
+def _refuse_clash(added: Sequence[str], names: Sequence[str]) -> None:
+    clash = [name for name in added if name in names]
+    if clash:
+        raise ArgumentError(
+            f"the data already has a column {clash[0]!r}, which include_path_column or a partition format adds. "
+            "Set include_path_column: false or use another name in the partition format."
+        )

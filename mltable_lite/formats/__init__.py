@@ -1,0 +1,1 @@
+"""One partition's bytes to record batches; one file a format."""

@@ -1,0 +1,209 @@
+"""Whole lines of delimited text -> columns, fast: by Arrow's reader wherever it reads as `delimited_rows` does.
+
+Arrow reads faster than anything else, and differs from our rules in some places. Each place is guarded here: text it
+would cut otherwise goes to the exact tokeniser, cells it would convert otherwise stay text for `text_types`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+
+from mltable_lite.formats.delimited_rows import (
+    QUOTE,
+    Dialect,
+    OpenQuoteError,
+    Texts,
+    has_plain_quotes,
+    rows,
+    tokenise,
+)
+from mltable_lite.formats.text_dates import NS_YEARS
+from mltable_lite.formats.text_types import EXACT_FLOAT, FALSE_WORDS, TRUE_WORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_BOM = "\ufeff".encode()
+_THREAD_BYTES = 1024 * 1024
+_FAILED_COLUMN = re.compile(r"In CSV column #(\d+)")
+
+
+@dataclass(slots=True)
+class Parser:
+    """Parses the pieces of one partition, and remembers what did not go for the one before.
+
+    Attributes:
+        dialect: How lines are cut.
+        width: How many columns are expected.
+        threads: Whether Arrow may use its threads.
+        arrow: Whether Arrow's reader is used at all.
+    """
+
+    dialect: Dialect
+    width: int
+    threads: bool = False
+    arrow: bool = True
+    _as_text: set[int] = field(default_factory=set)
+
+    def typed(self, data: bytes, wanted: Mapping[int, pa.DataType]) -> dict[int, Any] | None:
+        """Return the columns at some positions: of the types wanted where Arrow reads them as we do, else texts.
+
+        `None` where rows are not as wide as expected.
+
+        Args:
+            data: The lines.
+            wanted: string, int64, double, bool, or date32 for dates without a time, by position.
+        """
+        columns: dict[int, Any] = {}
+        while len(columns) < len(wanted):
+            types = {
+                position: pa.string() if position in self._as_text else kind
+                for position, kind in wanted.items()
+                if position not in columns
+            }
+            try:
+                read = self._read(data, types)
+            except pa.ArrowInvalid as error:
+                # What is in this piece will mostly be in the next one, too.
+                failed = _FAILED_COLUMN.search(str(error))
+                known = failed is not None and types.get(int(failed[1])) not in (None, pa.string())
+                self._as_text.update([int(failed[1])] if failed and known else types)
+                continue
+            if read is None:
+                return None
+            other = _read_otherwise(data, read)
+            self._as_text.update(other)
+            columns.update((position, read[position]) for position in read.keys() - other)
+        return columns
+
+    def texts(
+        self, data: bytes, positions: Sequence[int] | None = None, most_rows: int | None = None
+    ) -> Texts:
+        """Return the columns of the first rows as texts; those at other than the given positions may be all null.
+
+        Raises:
+            OpenQuoteError: A quoted field does not end.
+        """
+        wanted = range(self.width) if positions is None else positions
+        columns = self._read(data, dict.fromkeys(wanted, pa.string())) if wanted else None
+        if columns is None:
+            return tokenise(data.decode(), self.dialect, most_rows)
+        columns = {position: column.slice(0, most_rows) for position, column in columns.items()}
+        size = len(next(iter(columns.values())))
+        missing = pa.nulls(size, pa.string()) if len(columns) < self.width else None
+        return Texts([columns.get(position, missing) for position in range(self.width)], size)
+
+    def _read(self, data: bytes, types: Mapping[int, pa.DataType]) -> dict[int, Any] | None:
+        """Return columns by Arrow's reader, `None` where it cannot cut the text or cuts it otherwise than we do.
+
+        Raises:
+            ArrowInvalid: A cell is not of its column's type.
+        """
+        dialect = self.dialect
+        if not data.endswith(b"\n"):
+            data += b"\n"  # without it Arrow takes a blank last field for an empty text
+        if not (self.arrow and _is_plain(data, dialect)):
+            return None
+        try:
+            table = pa_csv.read_csv(
+                pa.BufferReader(data),
+                pa_csv.ReadOptions(
+                    use_threads=self.threads,
+                    block_size=_THREAD_BYTES if self.threads else len(data) + 1,
+                    column_names=[str(position) for position in range(self.width)],
+                ),
+                pa_csv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=dialect.multi_line),
+                pa_csv.ConvertOptions(
+                    check_utf8=False,  # the block is checked already
+                    column_types={str(position): kind for position, kind in types.items()},
+                    include_columns=[str(position) for position in types],
+                    null_values=[""],
+                    true_values=TRUE_WORDS,
+                    false_values=FALSE_WORDS,
+                    strings_can_be_null=dialect.blank is None,
+                    quoted_strings_can_be_null=False,
+                ),
+            )
+        except pa.ArrowInvalid as error:
+            if "conversion error" in str(error):
+                raise
+            return None
+        if (
+            not dialect.multi_line
+            and QUOTE.encode() in data
+            and not _one_line_each(data, table.num_rows, dialect)
+        ):
+            return None
+        return {position: table.column(str(position)).combine_chunks() for position in types}
+
+
+# --------------------------------------------------------------------------- where Arrow differs
+def _is_plain(data: bytes, dialect: Dialect) -> bool:
+    """Tell whether Arrow cuts text as we do, apart from quotes that stay open at a line's end."""
+    if len(dialect.delimiter) != 1 or not dialect.delimiter.isascii() or data.startswith(_BOM):
+        return False
+    if not dialect.cr_only and b"\r" in data:
+        # Arrow ends a line at any CR, we only at one before LF.
+        text = np.frombuffer(data, np.uint8)
+        returns = text == ord("\r")
+        if returns[-1] or np.count_nonzero(returns) != np.count_nonzero(
+            returns[:-1] & (text[1:] == ord("\n"))
+        ):
+            return False
+    return not dialect.multi_line or has_plain_quotes(data, dialect)
+
+
+def _one_line_each(data: bytes, count: int, dialect: Dialect) -> bool:
+    """Tell whether no row took a line end into a quoted field, and the last row's quotes are closed."""
+    text = np.frombuffer(data, np.uint8)
+    if dialect.cr_only:
+        text = np.where(text == ord("\r"), np.uint8(ord("\n")), text)
+    lines = np.count_nonzero(text == ord("\n")) + (text[-1] != ord("\n"))
+    if lines != count:
+        starts = np.concatenate([[0], np.flatnonzero(text == ord("\n")) + 1])
+        starts = starts[starts < len(text)]
+        second = text[np.minimum(starts + 1, len(text) - 1)]
+        blank = (text[starts] == ord("\n")) | ((text[starts] == ord("\r")) & (second == ord("\n")))
+        if len(starts) - np.count_nonzero(blank) != count:
+            return False
+    last = max(data.rfind(end, 0, len(data) - 2) for end in (b"\n", b"\r")) + 1
+    try:
+        return sum(1 for _ in rows(data[last:].decode(), dialect)) <= 1
+    except OpenQuoteError:
+        return False
+
+
+def _read_otherwise(data: bytes, columns: Mapping[int, Any]) -> set[int]:
+    """Return the columns of numbers that may hold texts which are no numbers for us, or lose digits."""
+    integers = {position for position, column in columns.items() if pa.types.is_integer(column.type)}
+    other = integers if integers and _has_hexadecimal(data) else set()
+    for position, column in columns.items():
+        if pa.types.is_floating(column.type):
+            ends = pc.min_max(column).as_py()
+            large = ends["max"] is not None and max(-ends["min"], ends["max"]) >= EXACT_FLOAT
+            # Arrow reads nan(1), too.
+            if large or (b"(" in data and pc.any(pc.is_nan(column)).as_py()):
+                other.add(position)
+        if pa.types.is_date32(column.type) and not _has_whole_years(column):
+            other.add(position)
+    return other
+
+
+def _has_whole_years(dates: Any) -> bool:
+    """Tell whether dates are of years that nanoseconds hold in full."""
+    ends = pc.min_max(dates).as_py()
+    return ends["min"] is None or (NS_YEARS[0] <= ends["min"].year and ends["max"].year <= NS_YEARS[1])
+
+
+def _has_hexadecimal(data: bytes) -> bool:
+    if b"x" not in data and b"X" not in data:
+        return False
+    text = np.frombuffer(data, np.uint8)
+    return bool(((text[:-1] == ord("0")) & ((text[1:] | 32) == ord("x"))).any())

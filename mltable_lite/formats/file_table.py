@@ -1,0 +1,43 @@
+"""The table of files: what a table is before its read step, or without one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from mltable_lite.formats.base import InputFile, Partition, Request, Source
+from mltable_lite.formats.streams import stream_field
+
+#: The hidden column that leads from a row of a table of files back to its entry. Steps carry it along.
+FILE_NUMBER = "\0file"
+
+
+@dataclass(frozen=True)
+class FilesSource(Source):
+    """One row a listed file: its path as a stream, and its hidden number."""
+
+    files: tuple[Any, ...]
+    column: str
+    schema: pa.Schema = field(init=False)
+
+    def __post_init__(self) -> None:
+        schema = pa.schema([stream_field(self.column), pa.field(FILE_NUMBER, pa.int64())])
+        object.__setattr__(self, "schema", schema)
+
+    def partitions(self) -> Iterator[Partition]:
+        """Yield the one partition that all files are, if there are any."""
+        if self.files:
+            yield Partition(0, 0, rows=len(self.files))
+
+    def read(self, partition: Partition, request: Request) -> Iterator[pa.RecordBatch]:
+        """Yield the files as one batch."""
+        files: tuple[InputFile, ...] = self.files
+        columns = {
+            self.column: pa.array([file.path for file in files], pa.string()),
+            FILE_NUMBER: pa.array(range(len(files)), pa.int64()),
+        }
+        schema = pa.schema([self.schema.field(name) for name in request.columns])
+        yield pa.RecordBatch.from_arrays([columns[name] for name in request.columns], schema=schema)

@@ -1,0 +1,136 @@
+"""Parquet footers: read in parallel, kept within a budget per process, with errors in our words."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mltable_lite.errors import CorruptFileError, MLTableError, StorageError, UnsupportedFeatureError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from mltable_lite.formats.base import InputFile
+
+Item = TypeVar("Item")
+T = TypeVar("T")
+
+#: What pyarrow raises on bytes that are not what they should be; ArrowInvalid is a ValueError.
+ARROW_ERRORS = (pa.ArrowException, OSError, ValueError, NotImplementedError)
+#: Serialised; in memory a footer takes about ten times as much.
+CACHE_BYTES = 4 * 1024 * 1024
+_THREADS = 32
+_AHEAD = 64
+_CHUNK = 256
+
+
+class _Cache:
+    """Footers of the files used last, as many as fit into a budget of serialised bytes. Safe between threads."""
+
+    def __init__(self, budget_bytes: int) -> None:
+        self._budget_bytes = budget_bytes
+        self._held_bytes = 0
+        self._footers: OrderedDict[tuple[str, str], pq.FileMetaData] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: tuple[str, str]) -> pq.FileMetaData | None:
+        with self._lock:
+            footer = self._footers.get(key)
+            if footer is not None:
+                self._footers.move_to_end(key)
+            return footer
+
+    def put(self, key: tuple[str, str], footer: pq.FileMetaData) -> None:
+        with self._lock:
+            if key not in self._footers:
+                self._footers[key] = footer
+                self._held_bytes += footer.serialized_size
+            while self._held_bytes > self._budget_bytes and len(self._footers) > 1:
+                _, oldest = self._footers.popitem(last=False)
+                self._held_bytes -= oldest.serialized_size
+
+
+_CACHE = _Cache(CACHE_BYTES)
+
+
+def footer_of(files: Sequence[InputFile], index: int, token: str, *, ahead: bool = False) -> pq.FileMetaData:
+    """Return the footer of ``files[index]``, from the cache when it is there.
+
+    Args:
+        files: The files of a source.
+        index: Which of them.
+        token: What tells this reading of the files from others: a file written anew has another footer.
+        ahead: Whether the next files will be asked for too. Then a window of them is read in parallel; it grows
+            with the index, so that a reader that stops early has read little.
+    """
+    found = _CACHE.get((token, files[index].uri))
+    if found is not None:
+        return found
+    last = index + min(_AHEAD, 1 + 2 * index) if ahead else index + 1
+    window = [f for f in files[index + 1 : last] if _CACHE.get((token, f.uri)) is None]
+    found, *later = in_parallel(_read_or_none, [files[index], *window])
+    for file, footer in zip([files[index], *window], [found, *later], strict=True):
+        if footer is not None:
+            _CACHE.put((token, file.uri), footer)
+    return found if found is not None else read_footer(files[index])
+
+
+def _read_or_none(file: InputFile) -> pq.FileMetaData | None:
+    """Return a footer, or `None` where it cannot be read: that is an error only once the file's turn comes."""
+    try:
+        return read_footer(file)
+    except MLTableError:
+        return None
+
+
+def in_parallel(work: Callable[[Item], T], items: Sequence[Item]) -> Iterator[T]:
+    """Yield what `work` returns for each item, in order; the first error in that order is raised."""
+    if len(items) <= 1:
+        yield from map(work, items)
+        return
+    with ThreadPoolExecutor(min(_THREADS, len(items))) as pool:
+        # By chunks: a future for each of 100,000 files at once would take more memory than all results.
+        for start in range(0, len(items), _CHUNK):
+            try:
+                yield from pool.map(work, items[start : start + _CHUNK])
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+
+
+def remember(file: InputFile, token: str, footer: pq.FileMetaData) -> None:
+    """Keep a footer that was just read, as long as there is room."""
+    _CACHE.put((token, file.uri), footer)
+
+
+def read_footer(file: InputFile) -> pq.FileMetaData:
+    """Return a file's footer.
+
+    Raises:
+        CorruptFileError: The file is no Parquet file, or cut off.
+        UnsupportedFeatureError: Its footer is encrypted.
+    """
+    try:
+        with file.open() as stream:
+            return pq.read_metadata(stream)
+    except ARROW_ERRORS as error:
+        raise explained(error, file.uri, "is not a Parquet file, or a damaged one") from error
+
+
+def explained(error: BaseException, place: str, what: str) -> MLTableError:
+    """Return an error of pyarrow as one of ours, with the place and what it means; one of ours comes back as it is."""
+    if isinstance(error, MLTableError):
+        return error
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+    if "crypt" in reason:
+        return UnsupportedFeatureError(
+            f"{place}: the file is encrypted ({reason}); mltable_lite reads no encrypted Parquet. Write it decrypted."
+        )
+    if isinstance(error, OSError) and error.errno is not None:
+        return StorageError(f"{place}: cannot be read: {reason}.")
+    return CorruptFileError(f"{place}: {what}: {reason}. Write the file anew or leave it out of the paths.")

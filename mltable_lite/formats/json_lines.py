@@ -1,0 +1,347 @@
+"""JSON lines: one object a line, JSON's own types, nothing inferred from texts.
+
+A block of lines is decoded by pyarrow where that gives exactly what `json_values` would give, which is the rule;
+where it fails or may differ, the block is cut into smaller ones until only the odd lines are decoded the exact way.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.types as pt
+
+from mltable_lite.errors import (
+    DataError,
+    DuplicateKeyWarning,
+    InvalidLineError,
+    InvalidLinesWarning,
+    MLTableWarning,
+    Notice,
+    Notices,
+    PrecisionWarning,
+    SchemaMismatchError,
+    TypeWidenedWarning,
+)
+from mltable_lite.formats.base import Partition, Request, Source
+from mltable_lite.formats.json_blocks import WHITE, decode_block
+from mltable_lite.formats.json_values import Doubled, Losses, Misfit, Shape, convert, parse_lines, shortened
+from mltable_lite.formats.text_blocks import Block, read_block, read_blocks, split_ranges
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from mltable_lite.formats.base import InputFile
+    from mltable_lite.formats.json_values import Line
+    from mltable_lite.spec.model import ReadJsonLines
+
+SAMPLE_BYTES = 1024 * 1024
+SAMPLE_FILES = 16
+BLOCK_BYTES = 32 * 1024 * 1024
+FIRST_BYTES = 256 * 1024
+EXACT_BYTES = 32 * 1024
+#: How far into a file a warning counts lines; beyond, it gives the byte.
+COUNTED_BYTES = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JsonLinesSource(Source):
+    """JSON lines files under one schema.
+
+    Attributes:
+        files: The files.
+        schema: The columns in order of first appearance.
+        reader: The read step.
+        exact: The schema comes from every line, not from a sample.
+    """
+
+    files: Sequence[InputFile]
+    schema: pa.Schema
+    reader: ReadJsonLines
+    exact: bool = False
+
+    def partitions(self) -> Iterator[Partition]:
+        """Yield blocks of `partition_size` bytes, file by file; a compressed file is one partition."""
+        for index, file in enumerate(self.files):
+            for number, (start, stop) in enumerate(split_ranges(file, self.reader.partition_size)):
+                yield Partition(index, number, start, stop)
+
+    def read(self, partition: Partition, request: Request) -> Iterator[pa.RecordBatch]:
+        """Decode a partition, in batches of some megabytes of text.
+
+        Raises:
+            SchemaMismatchError: A value or key came that the sample did not show.
+            InvalidLineError: A line is no JSON object, and the table does not drop such lines.
+        """
+        decoder = _Decoder(self, request)
+        for block in self._blocks(partition, small_first=request.first_rows is not None):
+            request.bytes_read += block.stored_bytes
+            yield from decoder.decode(block, _data(block))
+
+    def widen(self, columns: tuple[str, ...]) -> tuple[Source, Notices] | None:
+        """Return this source with the schema of every line of every file.
+
+        What is lost in it (mixed kinds, long integers) is reported by `read`, so there is nothing to report here.
+        """
+        del columns  # one pass finds the types of all
+        if self.exact:
+            return None
+        return replace(self, schema=_schema(self._everything), exact=True), Notices()
+
+    def _everything(self) -> Iterator[Block]:
+        for partition in self.partitions():
+            yield from self._blocks(partition, small_first=False)
+
+    def _blocks(self, partition: Partition, *, small_first: bool) -> Iterator[Block]:
+        file, encoding = self.files[partition.file], self.reader.encoding
+        step = FIRST_BYTES if small_first else BLOCK_BYTES
+        if partition.stop < 0:
+            yield from read_blocks(file, encoding, _whole_lines, step if small_first else SAMPLE_BYTES)
+            return
+        start = partition.start
+        while start < partition.stop:
+            stop = min(start + step, partition.stop)
+            yield read_block(file, replace(partition, start=start, stop=stop), encoding)
+            start, step = stop, min(2 * step, BLOCK_BYTES)
+
+
+def inspect(read: ReadJsonLines, files: Sequence[InputFile]) -> JsonLinesSource:
+    """Return a source whose schema is guessed from the beginnings of the first files.
+
+    Raises:
+        InvalidLineError: No line shown is an object, and one is invalid.
+        DataError: Every line is an empty object.
+    """
+    found = [_beginning(file, read.encoding) for file in files[:SAMPLE_FILES]]
+    blocks = [block for block, _ in found if block is not None]
+    whole = len(files) <= SAMPLE_FILES and all(is_whole for _, is_whole in found)
+    source = JsonLinesSource(files, _schema(lambda: iter(blocks)), read, exact=whole)
+    if not source.schema.names and not whole:
+        source = replace(source, schema=_schema(source._everything), exact=True)  # noqa: SLF001 - its own module
+    if not source.schema.names:
+        for block in blocks:
+            _refuse_no_columns(block)
+    return source
+
+
+def _beginning(file: InputFile, encoding: str) -> tuple[Block | None, bool]:
+    """Return a file's first lines, and whether these are all; no block for an empty file."""
+    ranges = list(itertools.islice(split_ranges(file, SAMPLE_BYTES), 2))
+    if not ranges:
+        return None, True
+    start, stop = ranges[0]
+    if stop >= 0:
+        return read_block(file, Partition(0, 0, start, stop), encoding), len(ranges) == 1
+    blocks = list(itertools.islice(read_blocks(file, encoding, _whole_lines, SAMPLE_BYTES), 2))
+    return blocks[0], all(not block.data for block in blocks[1:])
+
+
+def _refuse_no_columns(block: Block) -> None:
+    data = _data(block)
+    for line in parse_lines(data, 0, len(data)):
+        if line.value is None:
+            raise _invalid(block, line)
+        raise DataError(f"{block.file.uri}: every line is an empty object {{}}, so there are no columns.")
+
+
+# --------------------------------------------------------------------------- schema
+def _schema(blocks: Callable[[], Iterable[Block]]) -> pa.Schema:
+    """Return the schema of all lines.
+
+    What fits a column's type fits every type that later lines widen it to, with one exception: uint64. Where that
+    comes out, the blocks are gone over again, for negative numbers seen before.
+    """
+    shape, before, schema = Shape(), None, None
+    while schema is None or (schema != before and any(_holds(t, pt.is_uint64) for t in schema.types)):
+        before = schema
+        for block in blocks():
+            _learn(shape, _data(block))
+        schema = pa.schema(shape.columns)
+    return schema
+
+
+def _learn(shape: Shape, data: bytes) -> None:
+    """Add to a shape what lines show beyond it; lines that fit it already are only looked at by pyarrow."""
+    if decode_block(data, pa.schema(shape.columns), "error") is not None:
+        return
+    parts = _parts(data, 0, len(data))
+    if len(parts) > 1:
+        for start, stop in parts:
+            _learn(shape, data[start:stop])
+    else:
+        shape.add([line.value for line in parse_lines(data, 0, len(data)) if line.value is not None])
+
+
+def _holds(t: pa.DataType, wanted: Callable[[pa.DataType], bool]) -> bool:
+    """Tell whether a type is, or has anywhere inside, what is wanted."""
+    if pt.is_list(t):
+        return wanted(t) or _holds(t.value_type, wanted)
+    return wanted(t) or (pt.is_struct(t) and any(_holds(field.type, wanted) for field in t))
+
+
+def _parts(data: bytes, start: int, stop: int) -> list[tuple[int, int]]:
+    """Cut a range of lines into about eight, at line ends; a short one and a single line stay one."""
+    step = max((stop - start) // 8, EXACT_BYTES // 2) if stop - start > EXACT_BYTES else stop - start
+    parts = []
+    while start < stop:
+        end = data.find(b"\n", start + step, stop) + 1
+        parts.append((start, end or stop))
+        start = end or stop
+    return parts
+
+
+def _whole_lines(data: bytes, final: bool) -> int:
+    return len(data) if final else data.rfind(b"\n") + 1
+
+
+def _data(block: Block) -> bytes:
+    return block.data.replace(b"\r", b"\n") if block.cr_only else block.data
+
+
+# --------------------------------------------------------------------------- reading
+class _Decoder:
+    """Decodes blocks into the columns of one request."""
+
+    def __init__(self, source: JsonLinesSource, request: Request) -> None:
+        self._drop = source.reader.invalid_lines == "drop"
+        self._notices = request.notices
+        self._known = source.schema
+        self._wanted = pa.schema([source.schema.field(name) for name in request.columns])
+        self._all = len(request.columns) == len(source.schema.names)
+        # Unasked columns are not decoded; but pyarrow would leave out unknown keys inside an asked object, too.
+        self._ignores = not self._all and not any(_holds(t, pt.is_struct) for t in self._wanted.types)
+
+    def decode(self, block: Block, data: bytes, start: int = 0, stop: int = -1) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of ``data[start:stop]``, the lines of a block."""
+        stop = len(data) if stop < 0 else stop
+        piece = data if stop - start == len(data) else data[start:stop]
+        table = (
+            decode_block(piece, self._wanted, "ignore")
+            if self._ignores
+            else decode_block(piece, self._known, "error")
+        )
+        if table is not None:
+            yield from table.select(self._wanted.names).to_batches()
+        elif len(parts := _parts(data, start, stop)) > 1:
+            for part in parts:
+                yield from self.decode(block, data, *part)
+        else:
+            yield self._exact(block, data, start, stop)
+
+    def _exact(self, block: Block, data: bytes, start: int, stop: int) -> pa.RecordBatch:
+        losses = _LossCounter(block, self._notices)
+        positions, rows = [], []
+        for line in parse_lines(data, start, stop):
+            if line.value is not None:
+                positions.append(line.position)
+                rows.append(line.value)
+            elif self._drop:
+                losses.add(
+                    InvalidLinesWarning, "", line.position, shortened(f"{_text(block, line)} ({line.reason})")
+                )
+            else:
+                raise _invalid(block, line)
+        if self._all:
+            self._refuse_new_keys(block, positions, rows)
+        arrays = []
+        for field in self._wanted:
+            values = []
+            for position, row in zip(positions, rows, strict=True):
+                if type(row) is Doubled and row.key == field.name:
+                    losses.add(DuplicateKeyWarning, field.name, position, field.name)
+                try:
+                    values.append(convert(row.get(field.name), field.type, losses.of(field.name, position)))
+                except Misfit as misfit:
+                    raise _mismatch(block, position, field, misfit) from None
+            arrays.append(pa.array(values, field.type))
+        losses.report()
+        return pa.record_batch(arrays, schema=self._wanted)
+
+    def _refuse_new_keys(self, block: Block, positions: list[int], rows: list[dict[str, Any]]) -> None:
+        known = set(self._known.names)
+        for position, row in zip(positions, rows, strict=True):
+            if not row.keys() <= known:
+                key = next(key for key in row if key not in known)
+                line = block.line_at(position)
+                raise SchemaMismatchError(
+                    f"{block.file.uri}:{line} column {key!r}: this key does not occur in the lines from which the "
+                    "columns were guessed; name the columns you want (keep_columns), or read the table as a whole "
+                    "(to_pandas_dataframe), which finds all columns.",
+                    column=key,
+                    file=block.file.path,
+                    line=line,
+                )
+
+
+class _LossCounter:
+    """Counts what was lost in one piece of a block, by warning and column, and reports it once."""
+
+    _WHAT = {  # noqa: RUF012 - a constant
+        InvalidLinesWarning: ("lines are no JSON objects and were dropped", ""),
+        DuplicateKeyWarning: ("lines hold this key more than once; the last value was taken", ""),
+        TypeWidenedWarning: (
+            "values are of another kind than the others; the column is text and holds their JSON",
+            "Write values of one kind only to have that type.",
+        ),
+        PrecisionWarning: ("integers have more digits than float64 holds and were rounded", ""),
+    }
+
+    def __init__(self, block: Block, notices: Notices) -> None:
+        self._block, self._notices = block, notices
+        self._seen: dict[tuple[type[MLTableWarning], str], tuple[int, int, str]] = {}
+
+    def add(self, category: type[MLTableWarning], column: str, position: int, value: Any) -> None:
+        count, first, text = self._seen.get((category, column), (0, position, shortened(value)))
+        self._seen[category, column] = (count + 1, first, text)
+
+    def of(self, column: str, position: int) -> Losses:
+        """Return the place where `convert` reports for one value."""
+        return Losses(
+            lambda value: self.add(TypeWidenedWarning, column, position, value),
+            lambda value: self.add(PrecisionWarning, column, position, value),
+            lambda value: self.add(DuplicateKeyWarning, column, position, value.key),
+        )
+
+    def report(self) -> None:
+        for (category, column), (count, position, first) in self._seen.items():
+            what, fix = self._WHAT[category]
+            self._notices.add(Notice(category, column, count, what, first, self._where(position), fix))
+
+    def _where(self, position: int) -> str:
+        block = self._block
+        if block.line is None and block.offset > COUNTED_BYTES:
+            return f"{block.file.uri} byte {block.offset + position}"
+        return f"{block.file.uri} line {block.line_at(position)}"
+
+
+def _text(block: Block, line: Line) -> str:
+    end = block.data.find(b"\n", line.position)
+    return block.data[line.position : end if end >= 0 else None].decode().strip()
+
+
+def _invalid(block: Block, line: Line) -> InvalidLineError:
+    text = _text(block, line)
+    at = f"{block.file.uri}:{block.line_at(line.position)}"
+    if text.startswith("[") and not block.data[: line.position].strip(WHITE):
+        return InvalidLineError(
+            f"{at}: the file begins with an array '['; JSON lines are one object a line, without brackets and commas "
+            "around them. Write each object of the array on a line of its own."
+        )
+    return InvalidLineError(
+        f"{at}: {shortened(text)!r} is invalid: {line.reason}. Correct the line, or leave such lines out with "
+        "invalid_lines: drop"
+    )
+
+
+def _mismatch(block: Block, position: int, field: pa.Field[Any], misfit: Misfit) -> SchemaMismatchError:
+    line = block.line_at(position)
+    return SchemaMismatchError(
+        f"{block.file.uri}:{line} column {field.name!r}: {shortened(misfit.value)} is not {misfit.wanted}, the type "
+        "guessed from the beginnings of the files; read the table as a whole (to_pandas_dataframe), which widens the "
+        "column, or make the values of one kind.",
+        column=field.name,
+        file=block.file.path,
+        line=line,
+    )

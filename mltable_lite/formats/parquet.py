@@ -1,0 +1,218 @@
+"""Parquet files: one partition a row group, one schema for all files, pruned by row-group statistics."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.types as pt
+
+from mltable_lite.errors import CorruptFileError, Notices
+from mltable_lite.expr import columns_of
+from mltable_lite.formats.base import Partition, Request, Source
+from mltable_lite.formats.footers import footer_of, in_parallel, read_footer, remember
+from mltable_lite.formats.row_groups import Decoder, int96_columns, may_match, schema_of
+from mltable_lite.formats.unify import promote, unify
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pyarrow.parquet as pq
+
+    from mltable_lite.expr import Expr
+    from mltable_lite.formats.base import InputFile
+    from mltable_lite.spec.model import ReadParquet
+
+#: Footers of so many first files are kept for the reading that follows; the others are read again, ahead of need.
+_KEPT_FOOTERS = 512
+
+
+def inspect(read: ReadParquet, files: Sequence[InputFile]) -> ParquetSource:  # noqa: ARG001 - all formats look alike
+    """Return the source over the files, after reading each footer once, in parallel.
+
+    The schema is the union of the files' columns by name. A file without rows adds its columns, but where their
+    types differ from those of files with rows, it gives way: it has no value to lose. What pandas wrote about its
+    index and its types is kept when all files agree on the index.
+
+    Raises:
+        CorruptFileError: A file is no Parquet file, or cut off.
+        UnsupportedFeatureError: A file is encrypted, or has two columns of one name.
+        SchemaMismatchError: The types of a column go together in no type without loss.
+    """
+    token = uuid.uuid4().hex
+    groups: list[tuple[int, ...]] = []
+    distinct: list[tuple[str, pa.Schema, bool]] = []  # first file, schema, whether a file of it has rows
+    last = -1
+    int96: set[str] = set()
+    index = _PandasIndex()
+    work = [(file, token if number < _KEPT_FOOTERS else None) for number, file in enumerate(files)]
+    for summary, file in zip(in_parallel(_summary, work), files, strict=True):
+        groups.append(summary.rows)
+        int96.update(summary.int96)
+        index.add(summary.pandas)
+        if last < 0 or not distinct[last][1].equals(summary.schema):
+            last = next(
+                (i for i, known in enumerate(distinct) if known[1].equals(summary.schema)), len(distinct)
+            )
+            if last == len(distinct):
+                distinct.append((file.uri, summary.schema, False))
+        if any(summary.rows) and not distinct[last][2]:
+            distinct[last] = (*distinct[last][:2], True)
+    schema = pa.schema(_union(distinct), metadata=index.metadata())
+    return ParquetSource(tuple(files), schema, tuple(groups), frozenset(int96), token=token)
+
+
+@dataclass(frozen=True, slots=True)
+class _Summary:
+    """What `inspect` needs of a footer; the footer itself takes a hundred times the memory."""
+
+    schema: pa.Schema
+    rows: tuple[int, ...]
+    int96: tuple[str, ...]
+    pandas: bytes | None
+
+
+def _summary(work: tuple[InputFile, str | None]) -> _Summary:
+    file, token = work
+    footer = read_footer(file)
+    if token is not None:
+        remember(file, token, footer)
+    schema = schema_of(file, footer)
+    rows = tuple(footer.row_group(i).num_rows for i in range(footer.num_row_groups))
+    old = any(pt.is_timestamp(t) and t.unit == "ns" for t in schema.types)
+    int96 = tuple(int96_columns(footer)) if old else ()
+    return _Summary(schema.remove_metadata(), rows, int96, (schema.metadata or {}).get(b"pandas"))
+
+
+@dataclass(slots=True, eq=False)
+class ParquetSource(Source):
+    """Parquet files under one schema; per file it holds no more than the row counts of its row groups.
+
+    Attributes:
+        files: The files, in reading order.
+        schema: The union of the files' columns.
+        groups: For each file the rows of its row groups.
+        int96: Columns stored as INT96, the old timestamps, in some file.
+        int96_unit: How they are read: nanoseconds, or microseconds where years are out of the range of those.
+        token: Tells this reading of the files from others, for cached footers.
+    """
+
+    files: Sequence[InputFile]
+    schema: pa.Schema
+    groups: tuple[tuple[int, ...], ...]
+    int96: frozenset[str] = frozenset()
+    int96_unit: str = "ns"
+    token: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def partitions(self) -> Iterator[Partition]:
+        """Yield one partition a row group that has rows."""
+        for file, groups in enumerate(self.groups):
+            for number, rows in enumerate(groups):
+                if rows:
+                    yield Partition(file, number, number, number + 1, rows)
+
+    def read(self, partition: Partition, request: Request) -> Iterator[pa.RecordBatch]:
+        """Decode a row group in batches; the file is closed when the consumer stops."""
+        footer = self._footer(partition)
+        schema = pa.schema([self.schema.field(name) for name in request.columns])
+        decoder = Decoder(
+            self.files[partition.file], footer, partition.number, self._threads(), self.int96_unit
+        )
+        for _, arrays in decoder.decode(list(schema), request):
+            yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+    def can_skip(self, partition: Partition, predicate: Expr) -> bool:
+        """Tell whether the row group's statistics rule the predicate out."""
+        footer = self._footer(partition, ahead=True)
+        wanted = [self.schema.field(name) for name in columns_of(predicate) if name in self.schema.names]
+        return not may_match(footer, partition.number, wanted, predicate)
+
+    def widen(self, columns: tuple[str, ...]) -> tuple[Source, Notices] | None:
+        """Return the source with INT96 timestamps in microseconds, when the columns are such; else `None`."""
+        if self.int96_unit == "us" or not columns or not self.int96.issuperset(columns):
+            return None
+        fields = [
+            f.with_type(pa.timestamp("us", f.type.tz))
+            if f.name in self.int96 and pt.is_timestamp(f.type)
+            else f
+            for f in self.schema
+        ]
+        schema = pa.schema(fields, metadata=self.schema.metadata)
+        return replace(self, schema=schema, int96_unit="us"), Notices()
+
+    @property
+    def pushdown(self) -> str:
+        """What partitions are pruned by."""
+        return "row-group statistics"
+
+    def _threads(self) -> bool:
+        """Whether columns are decoded in parallel: only where partitions alone cannot keep all cores busy."""
+        return sum(map(len, self.groups)) < (os.cpu_count() or 1)
+
+    def _footer(self, partition: Partition, *, ahead: bool = False) -> pq.FileMetaData:
+        footer = footer_of(self.files, partition.file, self.token, ahead=ahead)
+        expected = self.groups[partition.file]
+        if (
+            footer.num_row_groups != len(expected)
+            or footer.row_group(partition.number).num_rows != partition.rows
+        ):
+            raise CorruptFileError(
+                f"{self.files[partition.file].uri}: the file was written anew after the table was opened. "
+                "Load the table again."
+            )
+        return footer
+
+
+def _union(distinct: Sequence[tuple[str, pa.Schema, bool]]) -> pa.Schema:
+    """Return the union of the schemas; one without rows takes over the types of the others."""
+    full = unify([(file, schema) for file, schema, has_rows in distinct if has_rows])
+    types = {f.name: f.type for f in full}
+    for _, schema, _ in distinct:
+        for f in schema:
+            if f.name not in full.names:
+                types[f.name] = promote(types.get(f.name, f.type), f.type) or types[f.name]
+    return unify(
+        [
+            (file, schema if has_rows else pa.schema([f.with_type(types[f.name]) for f in schema]))
+            for file, schema, has_rows in distinct
+        ]
+    )
+
+
+@dataclass(slots=True)
+class _PandasIndex:
+    """What pandas wrote into the files about index and types; kept when all files have the same index columns."""
+
+    _first: bytes | None = None
+    _columns: list[Any] | None = None
+    _last: bytes | None = None
+    _agree: bool = True
+    _files: int = 0
+
+    def add(self, blob: bytes | None) -> None:
+        self._files += 1
+        if blob is None or not self._agree:
+            self._agree = False
+        elif blob != self._last:
+            columns = _stored_index(blob)
+            if self._first is None:
+                self._first, self._columns = blob, columns
+            self._agree = columns == self._columns
+            self._last = blob
+
+    def metadata(self) -> dict[bytes, bytes] | None:
+        """Return the schema's metadata: a range index is left out, since every output has a fresh one."""
+        if not self._agree or self._first is None:
+            return None
+        return {b"pandas": json.dumps({**json.loads(self._first), "index_columns": self._columns}).encode()}
+
+
+def _stored_index(blob: bytes) -> list[str]:
+    try:
+        return [name for name in json.loads(blob).get("index_columns", []) if isinstance(name, str)]
+    except (ValueError, AttributeError):
+        return []

@@ -1,0 +1,211 @@
+"""One row group of a Parquet file -> arrays of the table's types; one file's schema; pruning by statistics."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from mltable_lite.errors import MLTableError, SchemaMismatchError, UnsupportedFeatureError
+from mltable_lite.expr import can_match
+from mltable_lite.formats.conform import conform, stored_field
+from mltable_lite.formats.footers import ARROW_ERRORS, explained
+from mltable_lite.formats.statistics import row_group_bounds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mltable_lite.expr import Expr
+    from mltable_lite.formats.base import InputFile, Request
+
+#: Rows of a batch: small enough to stay in the processor's cache through a filter, as fast as whole row groups.
+BATCH_ROWS = 65_536
+#: Rows of a batch when only a few rows are wanted; a page holds more, so fewer would not spare work.
+FIRST_BATCH_ROWS = 1024
+#: A remote row group up to this size is fetched in few, joined requests even when only its first rows are wanted.
+_FETCH_WHOLE_BYTES = 8 * 1024 * 1024
+_BUFFER_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Decoder:
+    """Decodes one row group of one file.
+
+    Attributes:
+        file: The file.
+        footer: Its footer.
+        group: The number of the row group.
+        threads: Whether columns are decoded in parallel threads.
+        int96_unit: The unit that INT96 timestamps are read with.
+    """
+
+    file: InputFile
+    footer: pq.FileMetaData
+    group: int
+    threads: bool = False
+    int96_unit: str = "ns"
+
+    def decode(self, fields: Sequence[pa.Field], request: Request) -> Iterator[tuple[int, list[pa.Array]]]:
+        """Yield row counts and one array for each field, with its type; a field that the file lacks is null.
+
+        Raises:
+            SchemaMismatchError: A value does not fit the field's type.
+            CorruptFileError: The row group cannot be decoded; names the column.
+        """
+        stored = schema_of(self.file, self.footer)
+        sources = [stored_field(stored, f) for f in fields]
+        names = list(dict.fromkeys(stored.field(i).name for i in sources if i is not None))
+        rows = self.footer.row_group(self.group).num_rows
+        size_bytes = self._stored_bytes(names)
+        few = request.first_rows is not None and request.first_rows < rows
+        batch_rows = min(BATCH_ROWS, max(FIRST_BATCH_ROWS, request.first_rows or 0)) if few else BATCH_ROWS
+        if not names:
+            for start in range(0, rows, batch_rows):
+                count = min(batch_rows, rows - start)
+                yield count, [pa.nulls(count, f.type) for f in fields]
+            return
+        request.bytes_read += size_bytes
+        for batch in self._batches(names, batch_rows, buffered=few and size_bytes > _FETCH_WHOLE_BYTES):
+            arrays = []
+            for wanted, index in zip(fields, sources, strict=True):
+                if index is None:
+                    arrays.append(pa.nulls(batch.num_rows, wanted.type))
+                else:
+                    arrays.append(self.fit(batch.column(stored.field(index).name), wanted))
+            yield batch.num_rows, arrays
+
+    def fit(self, array: pa.Array, wanted: pa.Field) -> pa.Array:
+        """Return an array of this row group with the field's type.
+
+        Raises:
+            SchemaMismatchError: A value does not fit.
+        """
+        try:
+            return conform(array, wanted.type)
+        except (pa.ArrowException, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise SchemaMismatchError(
+                f"{self.file.uri}: row group {self.group}, column {wanted.name!r}: a value of type {array.type} does "
+                f"not fit {wanted.type}, the type that the column has in the table: {reason}. Read the files with the "
+                "other type as a table of their own and convert the column there.",
+                column=wanted.name,
+                file=self.file.uri,
+            ) from error
+
+    def _batches(self, names: list[str], batch_rows: int, *, buffered: bool) -> Iterator[pa.RecordBatch]:
+        old = [name for name in int96_columns(self.footer) if name in names]
+        with ExitStack() as stack:
+            try:
+                other_unit = "us" if self.int96_unit == "ns" else "ns"
+                batches = self._open(stack, self.int96_unit, names, batch_rows, buffered=buffered)
+                controls = self._open(stack, other_unit, old, batch_rows, buffered=buffered) if old else None
+                for batch in batches:
+                    if controls is not None:
+                        self._check_int96(batch.select(old), next(controls))
+                    yield batch
+            except ARROW_ERRORS as error:
+                if isinstance(error, MLTableError):
+                    raise
+                place = f"{self.file.uri}: row group {self.group}{self._culprit(names)}"
+                raise explained(error, place, "cannot be decoded") from error
+
+    def _open(
+        self, stack: ExitStack, int96_unit: str, names: list[str], batch_rows: int, *, buffered: bool
+    ) -> Iterator[pa.RecordBatch]:
+        stream = stack.enter_context(self.file.open())
+        parquet = pq.ParquetFile(
+            stream,
+            metadata=self.footer,
+            pre_buffer="://" in self.file.uri and not buffered,
+            buffer_size=_BUFFER_BYTES if buffered else 0,
+            coerce_int96_timestamp_unit=int96_unit,
+            page_checksum_verification=True,
+            arrow_extensions_enabled=False,
+        )
+        batches: Iterator[pa.RecordBatch] = parquet.iter_batches(
+            batch_rows, row_groups=[self.group], columns=names, use_threads=self.threads
+        )
+        return batches
+
+    def _check_int96(self, batch: pa.RecordBatch, control: pa.RecordBatch) -> None:
+        """Refuse INT96 timestamps that the unit cannot hold: Arrow wraps far years and cuts digits silently."""
+        for name in batch.schema.names:
+            one, other = batch.column(name), control.column(name)
+            fine, coarse = (one, other) if self.int96_unit == "ns" else (other, one)
+            fits = pc.equal(pc.cast(fine, coarse.type, safe=False), coarse)
+            if self.int96_unit == "us":
+                # Already widened: only nanoseconds of a year that nanoseconds can hold would be lost.
+                fits = pc.or_(
+                    pc.invert(fits),
+                    pc.equal(pc.cast(pc.cast(fine, coarse.type, safe=False), fine.type, safe=False), fine),
+                )
+            wrong = pc.index(fits, False).as_py()
+            if wrong >= 0:
+                raise SchemaMismatchError(
+                    f"{self.file.uri}: row group {self.group}, column {name!r}: the INT96 timestamp "
+                    f"{coarse[wrong].as_py()} does not fit {self.int96_unit} together with the column's other values. "
+                    "Write the column with 64-bit timestamps.",
+                    column=name,
+                    file=self.file.uri,
+                )
+
+    def _stored_bytes(self, names: Sequence[str]) -> int:
+        group = self.footer.row_group(self.group)
+        total = 0
+        for index in range(group.num_columns):
+            chunk = group.column(index)
+            path = chunk.path_in_schema
+            if any(path == name or path.startswith(name + ".") for name in names):
+                total += chunk.total_compressed_size
+        return total
+
+    def _culprit(self, names: Sequence[str]) -> str:
+        """Return the first column that cannot be decoded, as text, by reading each alone."""
+        for name in names:
+            with ExitStack() as stack:
+                try:
+                    for _ in self._open(stack, self.int96_unit, [name], BATCH_ROWS, buffered=False):
+                        pass
+                except ARROW_ERRORS:
+                    return f", column {name!r}"
+        return ""
+
+
+def may_match(footer: pq.FileMetaData, group: int, wanted: Sequence[pa.Field], predicate: Expr) -> bool:
+    """Tell whether a row of the row group may pass the predicate, by its statistics of the wanted fields."""
+    stored = footer.schema.to_arrow_schema()
+    columns: dict[str, tuple[pa.Field | None, pa.DataType]] = {}
+    for f in wanted:
+        index = stored_field(stored, f)
+        columns[f.name] = (None if index is None else stored.field(index), f.type)
+    return can_match(predicate, row_group_bounds(footer, group, columns))
+
+
+def schema_of(file: InputFile, footer: pq.FileMetaData) -> pa.Schema:
+    """Return the file's own schema as Arrow sees it.
+
+    Raises:
+        UnsupportedFeatureError: Two columns have one name.
+        CorruptFileError: The footer describes no schema that Arrow knows.
+    """
+    try:
+        schema = footer.schema.to_arrow_schema()
+    except ARROW_ERRORS as error:
+        raise explained(error, file.uri, "has no readable schema") from error
+    if len(set(schema.names)) < len(schema.names):
+        twice = next(name for i, name in enumerate(schema.names) if name in schema.names[:i])
+        raise UnsupportedFeatureError(
+            f"{file.uri}: two columns are called {twice!r}; columns are told apart by their names. "
+            "Write the file with different names."
+        )
+    return schema
+
+
+def int96_columns(footer: pq.FileMetaData) -> list[str]:
+    """Return the columns stored as INT96, the old timestamps, as dotted paths."""
+    columns = (footer.schema.column(i) for i in range(footer.num_columns))
+    return [c.path for c in columns if c.physical_type == "INT96"]

@@ -1,0 +1,1 @@
+"""The stream of record batches to what the user asked for."""

@@ -1,0 +1,71 @@
+"""The stream to Arrow: a whole table, or batches while they come."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from mltable_lite.errors import SchemaMismatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mltable_lite.execute.query import Query
+
+
+def to_table(query: Query) -> pa.Table:
+    """Return all rows; where a value does not fit the guessed schema, start again with the whole input's schema."""
+    while True:
+        try:
+            batches = list(query.batches())
+        except SchemaMismatchError:
+            if not query.widen():
+                raise
+        else:
+            warn(query)
+            return pa.Table.from_batches(batches, schema=query.schema)
+
+
+def to_reader(query: Query) -> pa.RecordBatchReader:
+    """Return the rows as a stream of batches, with memory bounded by the partitions in flight.
+
+    A value that does not fit the schema raises `SchemaMismatchError` from the reader: batches already given out
+    cannot change their type.
+    """
+    return pa.RecordBatchReader.from_batches(query.schema, _warned(query))
+
+
+def _warned(query: Query) -> Iterator[pa.RecordBatch]:
+    yield from query.batches()
+    warn(query)
+
+
+def warn(query: Query) -> None:
+    """Show every notice of a finished read as a warning of its class, at the line of the user's call."""
+    for notice in query.notices:
+        warnings.warn(notice.text(), notice.category, stacklevel=_frames_to_user())
+
+
+def _frames_to_user() -> int:
+    """Return the stacklevel, seen from `warn`, of the first frame outside this package."""
+    import sys
+
+    level, frame = 1, sys._getframe(1)  # noqa: SLF001 - the documented way to look at the caller's frames
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("mltable_lite"):
+        frame = frame.f_back
+        level += 1
+    return level
+
+
+def count(query: Query) -> int:
+    """Return the number of rows, reading no more than counting needs."""
+    while True:
+        try:
+            rows = query.count_rows()
+        except SchemaMismatchError:
+            if not query.widen():
+                raise
+        else:
+            return rows

@@ -1,0 +1,116 @@
+"""TableSpec to plan: the only place that translates MLTable's words into plan words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mltable_lite.errors import ArgumentError
+from mltable_lite.expr import parse
+from mltable_lite.plan import nodes
+from mltable_lite.plan.partition_format import compile_format
+from mltable_lite.spec import model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_READERS = (model.ReadDelimited, model.ReadParquet, model.ReadJsonLines, model.ReadDeltaLake)
+
+
+def build(spec: model.TableSpec) -> nodes.Plan:
+    """Return the plan of a spec, unbound: no file is touched.
+
+    Steps before the read step work on the table of files (``take: 1`` takes the first file), steps after it on rows.
+    Without a read step the table of files is the result.
+
+    Raises:
+        ArgumentError: There is more than one read step, or a partition format is malformed.
+        FilterSyntaxError: A filter is not in the filter language.
+    """
+    readers = [step for step in spec.steps if isinstance(step, _READERS)]
+    if len(readers) > 1:
+        raise ArgumentError(
+            f"{spec.source}: {len(readers)} read steps ({', '.join(type(r).__name__ for r in readers)}); "
+            "a table has one. Remove all but one."
+        )
+    reader = readers[0] if readers else None
+    plan: nodes.Plan = nodes.Files(spec.paths, spec.base, tables=isinstance(reader, model.ReadDeltaLake))
+    draws = 0
+    for step in spec.steps:
+        plan = _TRANSLATE[type(step)](plan, step, _Place(reader, draws))
+        draws += isinstance(step, model.TakeRandomSample | model.Sample)
+    return plan
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a step stands: the read step of its table, and how many sampling steps come before it.
+
+    Samples are numbered among themselves, so that a filter put before one does not change its draw.
+    """
+
+    reader: model.Reader | None
+    draws: int
+
+
+def _scan(plan: nodes.Plan, step: Any, _: _Place) -> nodes.Plan:
+    return nodes.Scan(plan, step)
+
+
+def _filter(plan: nodes.Plan, step: model.Filter, _: _Place) -> nodes.Plan:
+    return nodes.Filter(plan, parse(step.expression))
+
+
+def _keep(plan: nodes.Plan, step: model.KeepColumns, _: _Place) -> nodes.Plan:
+    return nodes.Project(plan, step.columns)
+
+
+def _drop(plan: nodes.Plan, step: model.DropColumns, _: _Place) -> nodes.Plan:
+    return nodes.Project(plan, step.columns, drop=True)
+
+
+def _convert(plan: nodes.Plan, step: model.ConvertColumnTypes, _: _Place) -> nodes.Plan:
+    items = tuple((item.columns, item.target) for item in step.items)
+    return nodes.Convert(plan, items) if items else plan
+
+
+def _take(plan: nodes.Plan, step: model.Take, _: _Place) -> nodes.Plan:
+    return nodes.Limit(plan, step.count)
+
+
+def _skip(plan: nodes.Plan, step: model.Skip, _: _Place) -> nodes.Plan:
+    return nodes.Skip(plan, step.count)
+
+
+def _take_sample(plan: nodes.Plan, step: model.TakeRandomSample, place: _Place) -> nodes.Plan:
+    return nodes.Sample(plan, nodes.Sampling(0.0, step.probability, step.seed, place.draws))
+
+
+def _sample(plan: nodes.Plan, step: model.Sample, place: _Place) -> nodes.Plan:
+    return nodes.Sample(plan, nodes.Sampling(step.lower, step.upper, step.seed, place.draws))
+
+
+def _select(plan: nodes.Plan, step: model.SelectPartitions, _: _Place) -> nodes.Plan:
+    return nodes.SelectPartitions(plan, tuple(sorted(set(step.indices))))
+
+
+def _partition_columns(plan: nodes.Plan, step: model.ExtractPartitionColumns, place: _Place) -> nodes.Plan:
+    typed = isinstance(place.reader, model.ReadDelimited) and place.reader.infer_column_types is not False
+    return nodes.PartitionColumns(
+        plan, step.partition_format, compile_format(step.partition_format).names, step.ignore_errors, typed
+    )
+
+
+_TRANSLATE: dict[type, Callable[[nodes.Plan, Any, _Place], nodes.Plan]] = {
+    **dict.fromkeys(_READERS, _scan),
+    model.Filter: _filter,
+    model.KeepColumns: _keep,
+    model.DropColumns: _drop,
+    model.ConvertColumnTypes: _convert,
+    model.Take: _take,
+    model.Skip: _skip,
+    model.TakeRandomSample: _take_sample,
+    model.Sample: _sample,
+    model.SelectPartitions: _select,
+    model.ExtractPartitionColumns: _partition_columns,
+}

@@ -1,0 +1,63 @@
+"""YAML text <-> checked, frozen spec."""
+
+from __future__ import annotations
+
+from mltable_lite.spec.model import (
+    Columns,
+    Conversion,
+    ConvertColumnTypes,
+    DropColumns,
+    ExtractPartitionColumns,
+    Filter,
+    InferTypes,
+    KeepColumns,
+    NamePattern,
+    Names,
+    PathSpec,
+    ReadDelimited,
+    ReadDeltaLake,
+    Reader,
+    ReadJsonLines,
+    ReadParquet,
+    Sample,
+    SelectPartitions,
+    Skip,
+    Step,
+    TableSpec,
+    Take,
+    TakeRandomSample,
+    Traits,
+)
+from mltable_lite.spec.parse import parse_text
+from mltable_lite.spec.write import to_mapping, to_text, to_yaml
+
+__all__ = [
+    "Columns",
+    "Conversion",
+    "ConvertColumnTypes",
+    "DropColumns",
+    "ExtractPartitionColumns",
+    "Filter",
+    "InferTypes",
+    "KeepColumns",
+    "NamePattern",
+    "Names",
+    "PathSpec",
+    "ReadDelimited",
+    "ReadDeltaLake",
+    "ReadJsonLines",
+    "ReadParquet",
+    "Reader",
+    "Sample",
+    "SelectPartitions",
+    "Skip",
+    "Step",
+    "TableSpec",
+    "Take",
+    "TakeRandomSample",
+    "Traits",
+    "parse_text",
+    "to_mapping",
+    "to_text",
+    "to_yaml",
+]

@@ -1,0 +1,239 @@
+"""Checks the tree of an MLTable file against the JSON Schema and tells all that is wrong at once, in file order."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import replace
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mltable_lite.errors import Issue, Notices, SpecError, did_you_mean, listed
+from mltable_lite.spec.credentials import shown
+from mltable_lite.spec.hints import key_hint, value_hint
+from mltable_lite.spec.lenient import Schema, kind, kinds, settle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from jsonschema import ValidationError
+    from jsonschema.protocols import Validator
+
+    from mltable_lite.spec.read import Node, Place
+
+MAX_ISSUES = 50
+_HUGE = 2**63 - 1
+
+
+def validate(root: Node, source: str) -> tuple[Node, Notices]:
+    """Return the tree in the right forms only, and a notice of every lenient form that was understood.
+
+    Raises:
+        SpecError: Something is not accepted; the error holds all issues.
+    """
+    root, notices = settle(root, load_schema(), source)
+    plain = root.plain()
+    found = (issue for error in _validator().iter_errors(plain) for issue in _Explainer(root, error).issues())
+    issues = in_order(list(islice(found, MAX_ISSUES)))
+    if len(issues) == MAX_ISSUES:
+        issues.append(replace(issues[-1], message="there may be more issues after this one.", key=""))
+    if issues:
+        raise SpecError(source, issues)
+    return root, notices
+
+
+def in_order(issues: list[Issue]) -> list[Issue]:
+    """Return the issues in file order."""
+    return sorted(issues, key=lambda issue: (issue.line or 0, issue.column or 0))
+
+
+@cache
+def load_schema() -> Schema:
+    """Return the JSON Schema of MLTable files, from the wheel or the checkout."""
+    from importlib.resources import files
+
+    name = "MLTable.schema.json"
+    packaged = files("mltable_lite").joinpath("schemas", name)
+    found = packaged if packaged.is_file() else Path(__file__).parents[2] / "schemas" / name
+    return json.loads(found.read_text(encoding="utf-8"))
+
+
+@cache
+def _validator() -> Validator:
+    from jsonschema import Draft202012Validator, FormatChecker, validators
+
+    checker = Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {
+            # JSON Schema takes 2.0 for an integer and knows no infinity; a count is neither.
+            "integer": lambda _, value: kind(value) == "integer",
+            "number": lambda _, value: kind(value) in ("integer", "number") and math.isfinite(value),
+        }
+    )
+    strict: type[Validator] = validators.extend(Draft202012Validator, type_checker=checker)  # type: ignore[no-untyped-call]
+    formats = FormatChecker(formats=())
+
+    @formats.checks("regex", raises=(re.error, OverflowError, RecursionError))
+    def is_regex(value: object) -> bool:
+        return not isinstance(value, str) or bool(re.compile(value))
+
+    return strict(load_schema(), format_checker=formats)
+
+
+def key_path(path: tuple[str | int, ...]) -> str:
+    """Return a path as ``transformations[0].read_delimited.encoding``."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
+
+
+def accepted(schema: Schema, definitions: Mapping[str, Schema]) -> str:
+    """Return what a schema takes, in words: ``a whole number of at least 1``."""
+    if "$ref" in schema:
+        return accepted(definitions[schema["$ref"].rsplit("/", 1)[-1]], definitions)
+    if "anyOf" in schema:
+        return " or ".join(dict.fromkeys(accepted(branch, definitions) for branch in schema["anyOf"]))
+    if "enum" in schema:
+        return ", ".join(str(word) for word in schema["enum"] if word is not None)
+    words = [_words(name, schema) for name in ("boolean", "integer", "number", "string", "array", "object")]
+    takes = kinds(schema, definitions) - ({"integer"} if schema.get("type") == "number" else set())
+    return " or ".join(word for name, word in words if name in takes)
+
+
+def _words(name: str, schema: Schema) -> tuple[str, str]:
+    low, high = schema.get("minimum"), schema.get("maximum", _HUGE)
+    bounds = "" if low is None else f" of at least {low}" if high == _HUGE else f" from {low} to {high}"
+    least, most = schema.get("minLength", 0), schema.get("maxLength")
+    length = f" of {least} or {most} characters" if most else " that is not empty" if least else ""
+    keys = listed(schema.get("properties", ()), 20)
+    return name, {
+        "boolean": "true or false",
+        "integer": f"a whole number{bounds}",
+        "number": f"a number{bounds}",
+        "string": f"a text{length}",
+        "array": f"a list{' that is not empty' if schema.get('minItems') else ''}",
+        "object": f"a mapping with {keys}" if keys else "a mapping",
+    }[name]
+
+
+class _Explainer:
+    """Turns one finding of the JSON Schema validator into issues for people."""
+
+    def __init__(self, root: Node, error: ValidationError) -> None:
+        self._root = root
+        self._error = error
+        self._path: tuple[str | int, ...] = tuple(error.absolute_path)
+        self._node = root.at(self._path)
+        self._schema: Any = error.schema
+        self._definitions = load_schema()["$defs"]
+
+    def issues(self) -> Iterator[Issue]:
+        """Yield the issues, the innermost cause where the validator only says that no branch fits."""
+        match self._error.validator:
+            case "anyOf":
+                yield from self._union()
+            case "additionalProperties":
+                yield from self._unknown_keys()
+            case "required" | "dependentRequired":
+                yield from self._missing_keys()
+            case "minProperties" | "maxProperties":
+                yield from self._wrong_count()
+            case "not":
+                yield self._issue("version_as_of and timestamp_as_of exclude each other; keep one of them.")
+            case "format":
+                reason = str(self._error.cause)
+                yield self._issue(f"{shown(self._node.value)} is no regular expression: {reason}.")
+            case _:
+                yield self._issue(self._not_accepted())
+
+    def _issue(self, message: str, place: Place | None = None) -> Issue:
+        # An absent value has no place of its own: point to its key.
+        own = self._node.key_place if self._node.value is None else None
+        line, column = place or own or self._node.place
+        return Issue(message, line, column, key_path(self._path))
+
+    def _not_accepted(self) -> str:
+        value = self._node.value
+        if self._path[:1] == ("transformations",) and len(self._path) == 2 and isinstance(value, str):  # noqa: PLR2004
+            return self._bare_step(value)
+        words = [word for word in self._schema.get("enum", ()) if word is not None]
+        takes = accepted(self._schema, self._definitions)
+        if self._error.validator == "maximum" and self._error.validator_value == _HUGE:
+            takes += f" and at most {_HUGE}"
+        guess = did_you_mean(value, words) if isinstance(value, str) else ""
+        hint = value_hint(self._path, value, takes) or guess
+        found = (
+            f"nothing is given for {self._name()}"
+            if value is None
+            else f"{shown(value)} is not accepted for {self._name()}"
+        )
+        return f"{found}; accepted: {takes}.{hint}"
+
+    def _name(self) -> str:
+        name = next((part for part in reversed(self._path) if isinstance(part, str)), "an MLTable file")
+        return f"an item of {name}" if self._path and isinstance(self._path[-1], int) else name
+
+    def _bare_step(self, name: str) -> str:
+        steps = self._definitions["step"]["anyOf"][1]["properties"]
+        if name in steps:
+            hint = value_hint(self._path, name, "")
+            return f"the step {name} has no value; only read steps stand alone.{hint}"
+        hint = key_hint(self._path, name) or did_you_mean(name, steps)
+        return f"unknown step {shown(name)}; accepted: {listed(steps, 20)}.{hint}"
+
+    def _union(self) -> Iterator[Issue]:
+        branches: dict[Any, list[ValidationError]] = {}
+        for error in self._error.context or ():
+            branches.setdefault(error.relative_schema_path[0], []).append(error)
+        fitting = [errors for errors in branches.values() if not any(map(_wrong_kind, errors))]
+        if len(fitting) != 1:
+            yield self._issue(self._not_accepted())
+            return
+        # A step with too many keys is badly cut: what else is wrong with it only follows from that.
+        for error in [e for e in fitting[0] if e.validator == "maxProperties"] or fitting[0]:
+            yield from _Explainer(self._root, error).issues()
+
+    def _unknown_keys(self) -> Iterator[Issue]:
+        keys = list(self._schema["properties"])
+        is_step = self._schema.get("title") == "Step with options"
+        noun = "step" if is_step else "key"
+        for key, child in self._children():
+            if key not in keys:
+                hint = key_hint(self._path, key) or did_you_mean(key, keys)
+                text = f"unknown {noun} {shown(key)}; accepted: {listed(keys, 20)}.{hint}"
+                yield self._issue(text, child.key_place)
+
+    def _missing_keys(self) -> Iterator[Issue]:
+        given = [key for key, _ in self._children()]
+        needed: Any = self._error.validator_value
+        properties = self._schema.get("properties") or load_schema()["properties"]
+        if isinstance(needed, dict):
+            needed = [key for trigger, keys in needed.items() if trigger in given for key in keys]
+        for key in needed:
+            if key not in given and f"'{key}' is" in self._error.message:
+                takes = accepted(properties.get(key, {}), self._definitions)
+                yield self._issue(f"the key '{key}' is missing; accepted: {takes}.")
+
+    def _wrong_count(self) -> Iterator[Issue]:
+        keys = [key for key, _ in self._children()]
+        found = f"{len(keys)} keys ({', '.join(map(shown, keys))})" if keys else "no key"
+        wanted = listed(self._schema["properties"], 20)
+        yield self._issue(f"{found} where exactly one belongs; accepted: {wanted}.{self._count_hint(keys)}")
+
+    def _count_hint(self, keys: list[str]) -> str:
+        if self._schema.get("title") != "Step with options" or not keys:
+            return ""
+        first = self._node.at((keys[0],))
+        if first.value is None and keys[1] not in self._schema["properties"]:
+            return f" Indent the options of {keys[0]} further than its name."
+        return " Begin each step with '- '."
+
+    def _children(self) -> list[tuple[str, Node]]:
+        return list(self._node.value.items()) if isinstance(self._node.value, dict) else []
+
+
+def _wrong_kind(error: ValidationError) -> bool:
+    """Tell whether a branch of a union is not even of the value's kind."""
+    if error.relative_path and len(error.relative_path) > 0:
+        return False
+    return error.validator == "type" or (error.validator == "enum" and kind(error.instance) != "string")

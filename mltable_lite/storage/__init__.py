@@ -1,0 +1,1 @@
+"""Where the bytes are: URIs, filesystems, listings. Knows no format and no table."""

@@ -1,0 +1,75 @@
+"""Finding the MLTable file that a user names by its folder, by itself, or by a URI."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from mltable_lite.errors import ArgumentTypeError, MLTableNotFoundError, SourceNotFoundError, listed
+from mltable_lite.storage.filesystem import info, read_text, settled
+from mltable_lite.storage.options import StorageOptions
+from mltable_lite.storage.uri import Location, parse_uri
+from mltable_lite.storage.walk import children
+
+NAME = "MLTable"
+
+
+def read_mltable(uri: object, options: StorageOptions) -> tuple[bytes, str, str]:
+    """Return the text of an MLTable file, the folder its relative paths belong to, and its name for error texts.
+
+    Args:
+        uri: The folder or the file; an empty text is the working directory.
+        options: Storage options.
+
+    Raises:
+        MLTableNotFoundError: With what is there instead.
+    """
+    if not isinstance(uri, str | os.PathLike):
+        raise ArgumentTypeError(
+            f"load: {uri!r} is not accepted; give the folder of an MLTable file, a path or a URI."
+        )
+    given = os.fspath(uri)
+    if not isinstance(given, str):
+        raise ArgumentTypeError(f"load: {uri!r} is bytes; give a text.")
+    folder = settled(parse_uri(given or "."), options)
+    if folder.name == NAME and (found := info(folder, options)) is not None and found.kind == "file":
+        file, folder = folder, folder.parent
+    else:
+        file = folder.join(NAME)
+    try:
+        text = read_text(file, options)
+    except (SourceNotFoundError, IsADirectoryError) as error:
+        raise _missing(given, folder, options) from error
+    return text, folder.uri, _shown(file)
+
+
+def _shown(file: Location) -> str:
+    """Return the file's name for error texts: relative to the working directory where it is below it."""
+    if not file.is_local:
+        return file.uri
+    try:
+        return str(Path(file.key).relative_to(Path.cwd()))
+    except ValueError:
+        return file.key
+
+
+def _missing(given: str, folder: Location, options: StorageOptions) -> MLTableNotFoundError:
+    start = f"Not able to find MLTable file: load({given!r}): {folder.uri}"
+    found = info(folder, options)
+    if found is None:
+        return MLTableNotFoundError(
+            f"{start} does not exist. Give the folder that holds a file called MLTable."
+        )
+    if found.kind == "file":
+        return MLTableNotFoundError(
+            f"{start} is a file and not called MLTable. Give the folder that holds a file called MLTable."
+        )
+    names = sorted(child.key.rstrip("/").rpartition("/")[2] for child in children(folder, options))
+    near = [name for name in names if name.lower().split(".")[0] == "mltable"]
+    if NAME in names:
+        return MLTableNotFoundError(f"{start}/MLTable is a folder; it must be a file.")
+    if near:
+        return MLTableNotFoundError(f"{start} holds {near[0]!r}; rename it to 'MLTable'.")
+    return MLTableNotFoundError(
+        f"{start} has no file called MLTable. It holds: {listed(names) or 'nothing'}."
+    )

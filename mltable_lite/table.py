@@ -1,0 +1,319 @@
+"""The table: an immutable front over a spec. Verbs add a step and return a new table; outputs run a query."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mltable_lite import arguments
+from mltable_lite.errors import ColumnNotFoundError, MissingColumnWarning, Notice, UserErrorException
+from mltable_lite.spec import TableSpec, model, to_text
+from mltable_lite.traits import Metadata, Traits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import pandas as pd
+    import pyarrow as pa
+
+    from mltable_lite.execute.query import Query
+    from mltable_lite.output.explain import Explanation
+    from mltable_lite.output.pandas import DtypeBackend
+    from mltable_lite.storage.options import StorageOptions
+    from mltable_lite.types import DataType, MLTableSaveOverwriteOption
+
+
+class MLTable:
+    """A table described by paths and steps. Nothing is read before an output is asked for.
+
+    Make one with `load` or a ``from_*`` function. Tables compare by content, hash, pickle (without credentials) and
+    copy. Only `traits` and `metadata` can be set in place; they are no part of the hash.
+
+    Example:
+        >>> import mltable_lite as mltable
+        >>> table = mltable.load("docs/examples/taxi").take(3)
+        >>> len(table.to_pandas_dataframe())
+        3
+    """
+
+    def __init__(self, spec: TableSpec, options: StorageOptions, *, strict: bool) -> None:
+        self._spec = spec
+        self._options = options
+        self._strict = strict
+        self.traits = Traits(spec.traits)
+        self.metadata = Metadata(spec.metadata)
+
+    # ---------------------------------------------------------------- what it is
+    @property
+    def paths(self) -> list[dict[str, str]]:
+        """The entries of ``paths`` as written, each a mapping of ``file``, ``folder`` or ``pattern``."""
+        return [{path.kind: path.value} for path in self._spec.paths]
+
+    @property
+    def partition_keys(self) -> list[str]:
+        """The names of the columns that the first partition format adds, the date last; empty without one."""
+        from mltable_lite.plan.partition_format import compile_format
+
+        for step in self._spec.steps:
+            if isinstance(step, model.ExtractPartitionColumns):
+                return list(compile_format(step.partition_format).names)
+        return []
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema of the result: reads metadata and samples, no data."""
+        return self._query().schema
+
+    def __str__(self) -> str:
+        return to_text(self._current())
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, MLTable):
+            return NotImplemented
+        return str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(to_text(replace(self._spec, traits=None, metadata=None)))
+
+    def _current(self) -> TableSpec:
+        return replace(self._spec, traits=self.traits.to_spec(), metadata=self.metadata.to_spec())
+
+    def _with_step(self, step: model.Step, *, first: bool = False) -> MLTable:
+        spec = self._current()
+        steps = (step, *spec.steps) if first else (*spec.steps, step)
+        lines = (None, *spec.step_lines) if first else spec.step_lines
+        return MLTable(replace(spec, steps=steps, step_lines=lines), self._options, strict=self._strict)
+
+    # ---------------------------------------------------------------- columns
+    def filter(self, expression: str) -> MLTable:
+        """Return the table with only the rows for which an expression is true.
+
+        Args:
+            expression: Text of the filter language, for example ``'col("age") > 30 and city == "Rome"'``.
+
+        Raises:
+            FilterSyntaxError: At once, when the text is not in the filter language.
+        """
+        from mltable_lite.expr import parse
+
+        text = arguments.text("filter", "expression", expression)
+        parse(text)
+        return self._with_step(model.Filter(text))
+
+    def keep_columns(self, columns: str | list[str] | tuple[str, ...] | set[str]) -> MLTable:
+        """Return the table with only these columns, in the table's order. An empty list keeps all.
+
+        Raises:
+            ArgumentError: A name stands twice, or a column of the traits is missing.
+        """
+        names = arguments.columns("keep_columns", columns)
+        missing = [name for name in self.traits.columns() if name not in names] if names else []
+        if missing:
+            raise UserErrorException(
+                f"keep_columns: column {missing[0]!r} is named in the traits and must be kept. Add it to the columns."
+            )
+        return self._with_step(model.KeepColumns(_names(columns, names))) if names else self._copy()
+
+    def drop_columns(self, columns: str | list[str] | tuple[str, ...] | set[str]) -> MLTable:
+        """Return the table without these columns. A name that is not there is a warning when reading.
+
+        Raises:
+            ArgumentError: A name stands twice, or names a column of the traits.
+        """
+        names = arguments.columns("drop_columns", columns)
+        held = [name for name in self.traits.columns() if name in names]
+        if held:
+            raise UserErrorException(
+                f"drop_columns: column {held[0]!r} is named in the traits and cannot be dropped. Change the traits first."
+            )
+        return self._with_step(model.DropColumns(_names(columns, names))) if names else self._copy()
+
+    def convert_column_types(self, column_types: Mapping[str | tuple[str, ...], DataType | str]) -> MLTable:
+        """Return the table with columns converted.
+
+        Args:
+            column_types: A column's name, or a tuple of names, to a `DataType` or one of the words ``int``, ``float``,
+                ``string``, ``boolean``, ``stream_info``. Values that do not convert become null, with a warning that
+                counts them.
+
+        Raises:
+            ArgumentError: The mapping is empty, names a column twice, or a type is not known.
+        """
+        return self._with_step(model.ConvertColumnTypes(arguments.conversions(column_types)))
+
+    def extract_columns_from_partition_format(self, partition_format: str) -> MLTable:
+        """Return the table with columns taken from each file's path.
+
+        Args:
+            partition_format: For example ``/{region}/{day:yyyy/MM/dd}/``: texts, and one date.
+        """
+        from mltable_lite.plan.partition_format import compile_format
+
+        text = arguments.text("extract_columns_from_partition_format", "partition_format", partition_format)
+        compile_format(text)
+        return self._with_step(model.ExtractPartitionColumns(text), first=True)
+
+    # ---------------------------------------------------------------- rows
+    def take(self, count: int = 20) -> MLTable:
+        """Return the table's first `count` rows."""
+        return self._with_step(model.Take(arguments.positive("take", "count", count)))
+
+    def skip(self, count: int) -> MLTable:
+        """Return the table without its first `count` rows."""
+        return self._with_step(model.Skip(arguments.positive("skip", "count", count)))
+
+    def take_random_sample(self, probability: float, seed: int | None = None) -> MLTable:
+        """Return a table that keeps each row independently with a probability.
+
+        The same rows come on every machine, engine and thread count. Without a seed one is drawn now and kept.
+        """
+        share = arguments.probability("take_random_sample", probability)
+        return self._with_step(model.TakeRandomSample(share, _seed("take_random_sample", seed)))
+
+    def random_split(self, percent: float = 0.5, seed: int | None = None) -> tuple[MLTable, MLTable]:
+        """Return two disjoint tables that together hold every row, the first with about `percent` (0 to 1) of them."""
+        share = arguments.percent("random_split", percent)
+        chosen = _seed("random_split", seed)
+        first = model.Sample(upper=share, seed=chosen)
+        return self._with_step(first), self._with_step(model.Sample(lower=share, upper=1.0, seed=chosen))
+
+    def select_partitions(self, partition_index_list: int | list[int]) -> MLTable:
+        """Return only the partitions with these numbers, in the table's order."""
+        return self._with_step(
+            model.SelectPartitions(arguments.indices("select_partitions", partition_index_list))
+        )
+
+    # ---------------------------------------------------------------- outputs
+    def to_pandas_dataframe(self, dtype_backend: DtypeBackend | None = None) -> pd.DataFrame:
+        """Return all rows as a pandas DataFrame.
+
+        Args:
+            dtype_backend: As in pandas: ``"pyarrow"`` or ``"numpy_nullable"``; by default NumPy types, integers with
+                nulls as float64 (Int64 where digits would be lost), text as ``str``.
+
+        Raises:
+            UserErrorException: Files are missing, damaged, or do not fit the steps; the text says where.
+        """
+        from mltable_lite.output.pandas import to_dataframe
+
+        return to_dataframe(self.to_arrow_table(), dtype_backend, self._options)
+
+    def to_arrow_table(self) -> pa.Table:
+        """Return all rows as a pyarrow Table. Stream columns are text: the path or URI."""
+        from mltable_lite.output.arrow import to_table
+
+        return to_table(self._query())
+
+    def to_arrow_batches(self) -> pa.RecordBatchReader:
+        """Return the rows as a stream of record batches, with memory bounded by the partitions in flight.
+
+        Raises:
+            SchemaMismatchError: From the reader, where a later value does not fit the type guessed from the sample.
+        """
+        from mltable_lite.output.arrow import to_reader
+
+        return to_reader(self._query())
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        return self.to_arrow_batches().__arrow_c_stream__(requested_schema)
+
+    def show(self, count: int = 20) -> pd.DataFrame:
+        """Return the first `count` rows as a pandas DataFrame."""
+        return self.take(count).to_pandas_dataframe()
+
+    def count_rows(self) -> int:
+        """Return the number of rows, from metadata where it tells."""
+        from mltable_lite.output.arrow import count
+
+        return count(self._query())
+
+    def get_partition_count(self) -> int:
+        """Return the number of partitions: row groups, blocks of text, or whole files where lines cannot be cut."""
+        return self._query().count_partitions()
+
+    def explain(self, *, analyze: bool = False) -> Explanation:
+        """Return the plan as text: as declared, as optimised, and what is pushed into the scan.
+
+        Args:
+            analyze: Also run it, and say what was opened, skipped and read.
+        """
+        from mltable_lite.output.explain import explain
+
+        return explain(self._query(), analyze=analyze)
+
+    def validate(self) -> None:
+        """Check paths, columns, filters and traits, and read the first rows.
+
+        Raises:
+            UserErrorException: With what is wrong and where.
+        """
+        query = self._query()
+        missing = [name for name in self.traits.columns() if name not in query.schema.names]
+        if missing:
+            raise ColumnNotFoundError("traits", missing, query.schema.names)
+        self.take(1).to_arrow_table()
+
+    def save(
+        self,
+        path: str | None = None,
+        overwrite: bool | str | MLTableSaveOverwriteOption = True,
+        colocated: bool = False,
+        show_progress: bool = False,
+        if_err_remove_files: bool = True,  # noqa: ARG002 - for compatibility
+    ) -> MLTable:
+        """Write the table as an MLTable file into a folder and return this table.
+
+        Args:
+            path: The folder, local or a URI; by default the working directory. It is made when missing.
+            overwrite: Whether an existing MLTable file (and with `colocated` data) may be replaced; ``"skip"`` keeps
+                what is there.
+            colocated: Copy the data files next to the MLTable file and refer to the copies.
+            show_progress: Print each copied file.
+            if_err_remove_files: Accepted for compatibility: nothing half-written is left in either case.
+
+        Raises:
+            TargetExistsError: The target exists and may not be overwritten.
+            SaveError: The target cannot be written.
+        """
+        from mltable_lite.output.save import save
+
+        save(
+            self._current(),
+            path,
+            self._options,
+            mode=arguments.overwrite_mode(overwrite),
+            colocated=arguments.flag("save", "colocated", colocated),
+            show_progress=show_progress,
+        )
+        return self
+
+    # ---------------------------------------------------------------- inside
+    def _copy(self) -> MLTable:
+        return MLTable(self._current(), self._options, strict=self._strict)
+
+    def _query(self) -> Query:
+        from mltable_lite.execute.query import Query, Settings
+        from mltable_lite.plan import build
+
+        query = Query(build(self._spec), Settings(self._options, self._spec.source, self._strict))
+        for notice in self._trait_notices(query):
+            query.catalogue.notices.add(notice)
+        return query
+
+    def _trait_notices(self, query: Query) -> Iterator[Notice]:
+        for name in self.traits.columns():
+            if name not in query.schema.names:
+                text = str(ColumnNotFoundError("traits", [name], query.schema.names))
+                yield Notice(MissingColumnWarning, name, 1, f"column of the traits is not there. {text}")
+
+
+def _names(given: object, names: tuple[str, ...]) -> model.Names:
+    return model.Names(names, single=isinstance(given, str))
+
+
+def _seed(step: str, seed: int | None) -> int:
+    return secrets.randbelow(2**31) if seed is None else arguments.seed(step, seed)

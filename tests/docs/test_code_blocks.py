@@ -1,0 +1,155 @@
+"""The documentation is true: every code block of README.md and docs/ runs, every YAML block is a valid MLTable."""
+
+from __future__ import annotations
+
+import contextlib
+import doctest
+import io
+import itertools
+import json
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from mltable_lite import errors
+from mltable_lite.spec import parse_text
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(
+    r"^(?P<indent> *)```(?P<info>[^\n`]*)\n(?P<body>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL
+)
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: its info string, its text, and the line of the page on which the text begins."""
+
+    info: str
+    text: str
+    line: int
+
+
+def blocks_of(page: Path) -> list[Block]:
+    text = page.read_text(encoding="utf8")
+    return [
+        Block(match["info"].strip(), match["body"], text.count("\n", 0, match.start("body")) + 1)
+        for match in FENCE.finditer(text)
+    ]
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+@pytest.fixture
+def work_dir(tmp_path, monkeypatch):
+    """A folder that looks like the repository to a reader: docs/examples is there and may be written to."""
+    shutil.copytree(ROOT / "docs/examples", tmp_path / "docs/examples")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run_doctest(block: Block, namespace: dict, page: Path) -> None:
+    test = doctest.DocTestParser().get_doctest(
+        block.text, namespace, name_of(page), str(page), block.line - 1
+    )
+    test.globs = namespace  # not a copy: later blocks of the page go on with these names
+    report = io.StringIO()
+    doctest.DocTestRunner(optionflags=FLAGS, verbose=False).run(test, out=report.write, clear_globs=False)
+    assert not report.getvalue(), report.getvalue()
+
+
+def run_plain(block: Block, namespace: dict, page: Path, expected: str | None) -> None:
+    code = compile("\n" * (block.line - 1) + block.text, str(page), "exec")
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(code, namespace)
+    if expected is not None:
+        same = doctest.OutputChecker().check_output(expected, printed.getvalue(), FLAGS)
+        assert same, (
+            f"{name_of(page)}:{block.line} printed\n{printed.getvalue()}\nbut the page says\n{expected}"
+        )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_python_blocks_of_a_page_run_and_print_what_it_says(page, work_dir):
+    blocks = blocks_of(page)
+    namespace: dict = {"__name__": "__main__"}
+    for block, following in itertools.pairwise([*blocks, None]):
+        if block.info != "python":
+            continue
+        if block.text.lstrip().startswith(">>>"):
+            run_doctest(block, namespace, page)
+        else:
+            expected = following.text if following is not None and following.info == "text output" else None
+            run_plain(block, namespace, page, expected)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_yaml_blocks_of_a_page_are_valid(page, tmp_path):
+    for block in blocks_of(page):
+        if block.info != "yaml":
+            continue
+        text = block.text
+        if text.startswith("- "):  # steps alone
+            text = "paths: [{file: ./data}]\ntransformations:\n" + text
+        parse_text(text, source=f"{name_of(page)}:{block.line}", base=str(tmp_path))
+
+
+def test_every_block_says_its_language():
+    unnamed = [
+        f"{name_of(page)}:{block.line}" for page in PAGES for block in blocks_of(page) if not block.info
+    ]
+    assert unnamed == []
+
+
+def keys_of(schema: object) -> set[str]:
+    """Return every property name in a JSON Schema."""
+    if isinstance(schema, list):
+        return set().union(*map(keys_of, schema)) if schema else set()
+    if not isinstance(schema, dict):
+        return set()
+    own = set(schema["properties"]) if isinstance(schema.get("properties"), dict) else set()
+    return own.union(*map(keys_of, schema.values()))
+
+
+def test_every_key_of_the_format_is_documented():
+    schema = json.loads((ROOT / "schemas/MLTable.schema.json").read_text(encoding="utf8"))
+    page = (ROOT / "docs/mltable-file.md").read_text(encoding="utf8")
+    missing = sorted(key for key in keys_of(schema) if f"`{key}`" not in page)
+    assert missing == []
+
+
+def test_every_error_and_warning_is_documented():
+    page = (ROOT / "docs/errors.md").read_text(encoding="utf8")
+    classes = [
+        name
+        for name, value in vars(errors).items()
+        if isinstance(value, type) and issubclass(value, (errors.MLTableError, errors.MLTableWarning))
+    ]
+    assert [name for name in classes if f"`{name}`" not in page] == []
+
+
+def test_every_row_of_the_compatibility_table_has_five_cells():
+    page = (ROOT / "docs/compatibility.md").read_text(encoding="utf8")
+    rows = [line for line in page.splitlines() if line.startswith("|")]
+    odd = [row for row in rows if len(re.split(r"(?<!\\)\|", row)) != 7]
+    assert odd == []
+    assert len(rows) > 60
+
+
+def test_links_between_pages_lead_to_files():
+    link = re.compile(r"\]\((?!https?://|#|mailto:)([^)#]+)(#[^)]*)?\)")
+    pages = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "benchmarks/README.md"]
+    broken = [
+        f"{name_of(page)}: {match[1]}"
+        for page in pages
+        for match in link.finditer(page.read_text(encoding="utf8"))
+        if not (page.parent / match[1]).exists()
+    ]
+    assert broken == []
