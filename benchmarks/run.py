@@ -18,7 +18,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from data import COLUMNS, FULL, SMALL, Size, make
+from data import COLUMNS, FULL, SMALL, TINY, Size
 from measure import ARGUMENTS, NAMES, PROBABILITY, ROWS
 
 HERE = Path(__file__).parent
@@ -58,7 +58,15 @@ def warm(folder: Path) -> None:
 def run_once(library: str, format_name: str, task: str, folder: Path) -> dict:
     """Return the measurement of one fresh process, or ``{"error": ...}``."""
     python = REFERENCE / "bin/python" if library == "reference" else sys.executable
-    command = [python, HERE / "measure.py", library, format_name, task, folder.resolve()]
+    command = [
+        python,
+        HERE / "measure.py",
+        library,
+        format_name,
+        task,
+        folder.resolve(),
+        TINY.folder.resolve() / format_name,
+    ]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False)
     except subprocess.TimeoutExpired:
@@ -192,7 +200,8 @@ def main() -> None:
     parser.add_argument("--libraries", default="", help=f"of: {', '.join(n.rstrip('_') for n in LIBRARIES)}")
     options = parser.parse_args()
     size = SMALL if options.small else FULL
-    make(size)
+    # In its own process: a child's peak memory begins at that of its parent, so this process stays small.
+    subprocess.run([sys.executable, HERE / "data.py", *["--small"] * options.small], check=True)
     asked = options.libraries.split(",") if options.libraries else []
     libraries = [name for name in LIBRARIES if not asked or name.rstrip("_") in asked]
     if "reference" in libraries and not install_reference():

@@ -54,7 +54,9 @@ def probability(function: str, value: object) -> float:
 def percent(function: str, value: object) -> float:
     """Return the share of the first of two parts, between 0 and 1: neither part is empty on purpose."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
-        raise ArgumentError(f"{function}: percent={value!r} is not accepted; give a number between 0 and 1, like 0.8.")
+        raise ArgumentError(
+            f"{function}: percent={value!r} is not accepted; give a number between 0 and 1, like 0.8."
+        )
     return float(value)
 
 

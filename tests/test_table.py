@@ -87,12 +87,12 @@ def test_a_pickle_holds_no_credential(folder):
 
 
 def test_the_arrow_stream_protocol_feeds_polars_and_duckdb(table):
-    source = table
     import duckdb
     import polars
 
     assert polars.DataFrame(table)["v"].to_list() == [10, 20, 30]
-    assert duckdb.sql("select sum(v) from source").fetchone() == (60,)
+    source = table  # noqa: F841 - duckdb finds it by its name
+    assert duckdb.sql("select sum(v) from source").fetchall() == [(60,)]
 
 
 def test_a_filter_with_a_syntax_error_is_refused_at_once(table):

@@ -86,7 +86,7 @@ class ScanTask:
             bounds = {}
             for name in self.constants.column_names:
                 value = self.constants.column(name)[partition.file].as_py()
-                bounds[name] = Bounds(value, value, int(value is None), 1)
+                bounds[name] = Bounds.of(value)
             if not can_match(scan.predicate, bounds) or self.source.can_skip(partition, scan.predicate):
                 return True
         if scan.samples and partition.rows is not None:

@@ -80,11 +80,13 @@ class Catalogue:
     def files(self, node: Files) -> tuple[FilesSource, int]:
         """Return the listed files as a source of their own, and how many names were skipped."""
         if node not in self._files:
-            if node.tables:
+            if node.listing == "tables":
                 folders = list_folders(node.paths, node.base, self.options, source=self.origin)
                 self._files[node] = FilesSource(tuple(folders), node.column), 0
             else:
-                listing = list_files(node.paths, node.base, self.options, source=self.origin)
+                listing = list_files(
+                    node.paths, node.base, self.options, source=self.origin, expand=node.listing == "files"
+                )
                 self._files[node] = FilesSource(tuple(listing.entries), node.column), listing.skipped
         return self._files[node]
 
@@ -117,12 +119,13 @@ class Catalogue:
         table = self.run_files(scan.source)
         chosen = [entries.files[i] for i in table.column(FILE_NUMBER).to_pylist()]
         table = table.drop_columns([FILE_NUMBER])
-        if leaf.tables and table.num_columns > 1:
+        if leaf.listing == "tables" and table.num_columns > 1:
             raise UnsupportedFeatureError(
                 "extract_columns_from_partition_format before read_delta_lake: a Delta table brings its partition "
                 "columns itself. Remove the step, or put it after read_delta_lake to use the data files' paths."
             )
         source = FORMATS[type(scan.reader)](scan.reader, chosen)
+        self.notices.extend(source.notices)
         return self._compose(scan, source, table, skipped)
 
     def _compose(self, scan: Scan, source: Source, constants: pa.Table, skipped: int) -> Resolved:

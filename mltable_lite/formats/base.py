@@ -149,6 +149,11 @@ class Source(ABC):
         return None
 
     @property
+    def notices(self) -> Notices:
+        """What `inspect` found that is worth a warning."""
+        return Notices()
+
+    @property
     def pushdown(self) -> str:
         """What `can_skip` prunes by, for explain: ``row-group statistics``; empty where it never prunes."""
         return ""

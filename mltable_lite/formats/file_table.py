@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from mltable_lite.formats.base import InputFile, Partition, Request, Source
 from mltable_lite.formats.streams import stream_field
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 #: The hidden column that leads from a row of a table of files back to its entry. Steps carry it along.
 FILE_NUMBER = "\0file"
@@ -32,7 +34,7 @@ class FilesSource(Source):
         if self.files:
             yield Partition(0, 0, rows=len(self.files))
 
-    def read(self, partition: Partition, request: Request) -> Iterator[pa.RecordBatch]:
+    def read(self, partition: Partition, request: Request) -> Iterator[pa.RecordBatch]:  # noqa: ARG002 - there is one
         """Yield the files as one batch."""
         files: tuple[InputFile, ...] = self.files
         columns = {

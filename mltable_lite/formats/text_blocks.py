@@ -121,22 +121,34 @@ def read_block(file: InputFile, partition: Partition, encoding: str) -> Block:
         codec = _codec(file, encoding, data[:HEAD_BYTES])
         text = _decode(file, codec, data[codec.mark_bytes :], codec.mark_bytes)
         return Block(
-            file, encoding, text, 0, leading=True, cr_only=codec.cr_only, stored_bytes=_size(file), line=1
+            file,
+            encoding,
+            text,
+            0,
+            len(text),
+            codec.mark_bytes,
+            leading=True,
+            cr_only=codec.cr_only,
+            stored_bytes=_size(file),
+            line=1,
         )
     # A line starts after a line end: look for one from the code unit before the range on. Units have 1, 2 or 4 bytes.
     base, asked = max(start // 4 * 4 - 4, 0), stop + HEAD_BYTES
     data = file.read_range(base, asked)
     head = _grown_head(file, file.read_range(0, HEAD_BYTES) if base else data[:HEAD_BYTES])
     codec = _codec(file, encoding, head)
-    while (end := _first_line_in(codec, data, stop - base)) < 0 and base + len(data) == asked:
-        # The last line goes on past what was read: double it, so that long lines cost no more than twice.
-        step = len(data)
-        data += file.read_range(asked, asked + step)
-        asked += step
-    stored = len(data) + (len(head) if base else 0)
-    end = len(data) if end < 0 else end
     first = codec.mark_bytes if start == 0 else _first_line_in(codec, data, start - base)
-    first = end if first < 0 else min(first, end)
+    if first < 0 or (start and base + first >= stop):
+        first = end = len(data)  # the range lies inside one line
+    else:
+        while (end := _first_line_in(codec, data, stop - base)) < 0 and base + len(data) == asked:
+            # The last line goes on past what was read: double it, so that long lines cost no more than twice.
+            step = len(data)
+            data += file.read_range(asked, asked + step)
+            asked += step
+        end = len(data) if end < 0 else end
+        first = min(first, end)
+    stored = len(data) + (len(head) if base else 0)
     offset = base + first
     if not (codec.name == "utf-8" and data.isascii()):
         data = _decode(file, codec, data[first:end], offset)

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from mltable_lite.formats.datetime_fields import Bools, Fields, Ints, instants
 
 _NANOS = 1_000_000_000
+_TRIED_ROWS = 64
 #: Years that nanoseconds hold in full: the type runs from September 1677 to April 2262.
 NS_YEARS = (1678, 2261)
 _CLOCK = r"(?: +(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{1,2})(?::(?P<second>[0-9]{1,2}))?(?: *(?P<half_day>[AaPp][Mm]))?)?"
@@ -83,6 +84,7 @@ def read_iso(texts: Any, unit: str) -> Any:
     if lengths["min"] != lengths["max"] or lengths["min"] not in (10, 19):
         return None
     try:
+        texts.slice(0, _TRIED_ROWS).cast(pa.timestamp(unit))  # a cast that fails is slow: fail on a few
         values = texts.cast(pa.timestamp(unit))
     except pa.ArrowInvalid:
         return None

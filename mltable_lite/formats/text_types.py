@@ -26,6 +26,7 @@ _FLOAT = r"^[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|(?i:inf|inf
 _DATE_CHARACTERS = len("2020-01-02")
 _SAFE_CHARACTERS = 18  # an integer of so many characters fits into int64
 _LAST_ASCII = 127
+_TRIED_ROWS = 64
 EXACT_FLOAT = 2.0**53
 
 
@@ -187,8 +188,10 @@ def _cast(texts: Any, to: pa.DataType, never: str) -> Any:
     """Return Arrow's reading of texts, `None` where it cannot read one or what it reads too much of is there."""
     if _holds(texts, never):
         return None
+    trimmed = _trim(texts)
     try:
-        return _trim(texts).cast(to)
+        trimmed.slice(0, _TRIED_ROWS).cast(to)  # a cast that fails is slow: fail on a few
+        return trimmed.cast(to)
     except pa.ArrowInvalid:
         return None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from mltable_lite.errors import ArgumentError
 from mltable_lite.expr import parse
@@ -34,7 +34,10 @@ def build(spec: model.TableSpec) -> nodes.Plan:
             "a table has one. Remove all but one."
         )
     reader = readers[0] if readers else None
-    plan: nodes.Plan = nodes.Files(spec.paths, spec.base, tables=isinstance(reader, model.ReadDeltaLake))
+    listing: Literal["files", "places", "tables"] = "places" if reader is None else "files"
+    if isinstance(reader, model.ReadDeltaLake):
+        listing = "tables"
+    plan: nodes.Plan = nodes.Files(spec.paths, spec.base, listing=listing)
     draws = 0
     for step in spec.steps:
         plan = _TRANSLATE[type(step)](plan, step, _Place(reader, draws))

@@ -13,7 +13,7 @@ ordinary filter on the table of files.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from mltable_lite.expr import Expr, to_text
 from mltable_lite.spec.model import Columns, Names, PathSpec, Reader
@@ -57,13 +57,16 @@ class Plan:
 class Files(Plan):
     """The listed files: one row a file, one stream column called `column`.
 
-    With `tables`, each entry is a folder that holds a table of its own (Delta), and is not listed further.
+    Attributes:
+        listing: ``files``: folders and patterns become their files. ``places``: the same, but a ``file:`` entry that
+            is a folder stands for itself, as nothing will read it. ``tables``: each entry is a folder that holds a
+            table of its own (Delta), and is not listed further.
     """
 
     paths: tuple[PathSpec, ...]
     base: str = ""
     column: str = "Path"
-    tables: bool = False
+    listing: Literal["files", "places", "tables"] = "files"
 
     def describe(self) -> str:
         """Return the paths as written."""

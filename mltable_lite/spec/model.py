@@ -6,11 +6,13 @@ format. Relative paths stay as written; `TableSpec.base` is the folder or URI th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from mltable_lite.types import DataType
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mltable_lite.types import DataType
 
 PARTITION_SIZE_BYTES = 20 * 1024 * 1024
 SAMPLE_ROWS = 200

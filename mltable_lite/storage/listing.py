@@ -158,9 +158,16 @@ class _Entry:
 
 # --------------------------------------------------------------------------- public
 def list_files(
-    paths: Sequence[PathSpec], base: str, options: StorageOptions | None = None, *, source: str = "MLTable"
+    paths: Sequence[PathSpec],
+    base: str,
+    options: StorageOptions | None = None,
+    *,
+    source: str = "MLTable",
+    expand: bool = True,
 ) -> Listing:
     """Return every file that the paths name: entries in their order, a folder's or pattern's files sorted bytewise.
+
+    A ``file:`` entry that is a folder becomes its files; without `expand` it stands for itself.
 
     Raises:
         SourceNotFoundError: An entry names nothing, or a folder entry names a file.
@@ -172,7 +179,11 @@ def list_files(
     files: list[FileEntry] = []
     skipped: list[str] = []
     for entry, (location, info) in zip(entries, found, strict=True):
-        if entry.spec.kind != "folder" and info is not None and info.kind == "file":
+        if (
+            entry.spec.kind != "folder"
+            and info is not None
+            and (info.kind == "file" or (entry.spec.kind == "file" and not expand))
+        ):
             files.append(FileEntry(location, location.key, info.size, len(files), options))
             continue
         if info is not None and info.kind == "file":

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mltable_lite.errors import ArgumentTypeError, MLTableNotFoundError, SourceNotFoundError, listed
 from mltable_lite.storage.filesystem import info, read_text, settled
-from mltable_lite.storage.options import StorageOptions
 from mltable_lite.storage.uri import Location, parse_uri
 from mltable_lite.storage.walk import children
+
+if TYPE_CHECKING:
+    from mltable_lite.storage.options import StorageOptions
 
 NAME = "MLTable"
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mltable_lite.errors import InvalidLineError, SchemaMismatchError
-from mltable_lite.formats import delimited, delimited_parse
+from mltable_lite.formats import delimited_parse
 from mltable_lite.formats.delimited import inspect
 from mltable_lite.spec.model import InferTypes, ReadDelimited
 

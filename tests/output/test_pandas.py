@@ -16,7 +16,9 @@ from mltable_lite.storage.streams import Stream
 def read(tmp_path):
     def through_parquet(table, **options):
         pq.write_table(table, tmp_path / "t.parquet")
-        return mltable.from_parquet_files([{"file": str(tmp_path / "t.parquet")}]).to_pandas_dataframe(**options)
+        return mltable.from_parquet_files([{"file": str(tmp_path / "t.parquet")}]).to_pandas_dataframe(
+            **options
+        )
 
     return through_parquet
 
@@ -46,9 +48,9 @@ def test_a_column_has_the_dtype_that_keeps_its_values(read, values, kind, dtype)
     assert str(frame["v"].dtype) == dtype
     assert list(frame.columns) == ["first", "v", "last"]
     back = [None if pd.isna(v) else v for v in frame["v"]]
-    assert [v if v is None or not isinstance(v, pd.Timestamp) else v.to_pydatetime() for v in back] == pa.array(
-        values, kind
-    ).to_pylist() or kind == pa.timestamp("ms", "Europe/Rome")
+    assert [
+        v if v is None or not isinstance(v, pd.Timestamp) else v.to_pydatetime() for v in back
+    ] == pa.array(values, kind).to_pylist() or kind == pa.timestamp("ms", "Europe/Rome")
 
 
 def test_a_table_whose_columns_are_all_special_has_its_rows(read):

@@ -1,7 +1,5 @@
 """Saving: what is saved loads to the same rows; it appears whole or not at all."""
 
-import os
-
 import fsspec
 import pytest
 
@@ -30,7 +28,7 @@ def values(table):
 
 def test_a_saved_table_loads_to_the_same_rows(folder, table):
     table.save(str(folder / "out"))
-    assert os.listdir(folder / "out") == ["MLTable"]
+    assert [path.name for path in (folder / "out").iterdir()] == ["MLTable"]
     assert values(mltable.load(folder / "out")) == values(table) == [2, 8, 9]
 
 
@@ -71,7 +69,9 @@ def test_local_data_is_not_saved_to_a_remote_target_without_it(table):
         table.save("memory://saved/u")
 
 
-@pytest.mark.parametrize("overwrite", [False, "fail_on_conflict", mltable.MLTableSaveOverwriteOption.FAIL_ON_CONFLICT])
+@pytest.mark.parametrize(
+    "overwrite", [False, "fail_on_conflict", mltable.MLTableSaveOverwriteOption.FAIL_ON_CONFLICT]
+)
 def test_an_existing_file_is_kept_when_asked(folder, table, overwrite):
     table.save(str(folder / "out"))
     before = (folder / "out" / "MLTable").read_bytes()
@@ -99,7 +99,9 @@ def test_a_missing_source_leaves_nothing_behind(folder, table):
 
 
 def test_a_credential_is_never_written(folder):
-    table = mltable.from_parquet_files([{"file": "https://acct.blob.core.windows.net/c/a.parquet?sig=SECRET&se=1"}])
+    table = mltable.from_parquet_files(
+        [{"file": "https://acct.blob.core.windows.net/c/a.parquet?sig=SECRET&se=1"}]
+    )
     with pytest.raises(mltable.UserErrorException) as caught:
         table.save(str(folder / "out"))
     assert "SECRET" not in str(caught.value)
