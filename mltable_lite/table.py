@@ -200,7 +200,7 @@ class MLTable:
         """
         from mltable_lite.output.pandas import to_dataframe
 
-        return to_dataframe(self.to_arrow_table(), dtype_backend, self._options)
+        return to_dataframe(self._query(), dtype_backend, self._options)
 
     def to_arrow_table(self) -> pa.Table:
         """Return all rows as a pyarrow Table. Stream columns are text: the path or URI."""

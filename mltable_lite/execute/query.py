@@ -32,6 +32,9 @@ def thread_count() -> int:
 #: Called with the notices of each partition, in row order.
 _TakeNotices = Callable[[Notices], None]
 
+#: Called in a worker with a batch of the result and the number of its first row.
+Put = Callable[[pa.RecordBatch, int], None]
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -98,11 +101,20 @@ class Query:
             if block.batch.num_rows:
                 yield block.batch.select(self.schema.names)
 
-    def blocks(self) -> Iterator[Block]:
-        """Yield the result as blocks: at least one, perhaps empty, for every partition that is left."""
+    def blocks(self, put: Put | None = None) -> Iterator[Block]:
+        """Yield the result as blocks: at least one, perhaps empty, for every partition that is left.
+
+        With `put`, workers hand their rows over to it, each with its row number, and the blocks come out empty. Only
+        where `row_numbers_are_known`.
+        """
         self.stats = ScanStats()
         self._notices = Notices()
-        return self._pipeline.run(self.stats, self._take_notices)
+        return self._pipeline.run(self.stats, self._take_notices, put)
+
+    @property
+    def row_numbers_are_known(self) -> bool:
+        """Whether metadata tells which rows of the result each partition is: nothing filters, skips or stops."""
+        return not self._pipeline.ordered and self._known_rows(self.plan) is not None
 
     def _take_notices(self, notices: Notices) -> None:
         self._notices.extend(notices)
@@ -222,18 +234,18 @@ class _Pipeline:
         self.full_schema = schema
         self.schema = pa.schema([f for f in schema if f.name != FILE_NUMBER], metadata=schema.metadata)
 
-    def run(self, stats: ScanStats, take_notices: _TakeNotices) -> Iterator[Block]:
+    def run(self, stats: ScanStats, take_notices: _TakeNotices, put: Put | None = None) -> Iterator[Block]:
         stats.files_listed = len(self.resolved.source.files)
         stats.names_skipped = self.resolved.names_skipped
         stats.columns_read = self.task.columns
-        blocks = self._scan_blocks(stats, take_notices)
+        blocks = self._scan_blocks(stats, take_notices, put)
         for step in self.ordered:
             blocks = (
                 ordered_stage(step, blocks) if isinstance(step, Plan) else _mapped(step, blocks, take_notices)
             )
         return blocks
 
-    def _scan_blocks(self, stats: ScanStats, take_notices: _TakeNotices) -> Iterator[Block]:
+    def _scan_blocks(self, stats: ScanStats, take_notices: _TakeNotices, put: Put | None) -> Iterator[Block]:
         """Yield blocks in row order while workers are ahead by a bounded number of partitions.
 
         A limit makes the head start small at first: most often the first partition is all that is needed.
@@ -243,12 +255,14 @@ class _Pipeline:
         stop = threading.Event()
         window = 1 if self.scan.limit is not None else 2 * threads
         waiting: deque[tuple[int, Partition, Future[tuple[list[Block], Report]]]] = deque()
+        row = 0
         pool = ThreadPoolExecutor(threads, thread_name_prefix="mltable-lite")
         try:
             while True:
                 while len(waiting) < window and (item := next(partitions, None)) is not None:
                     stats.partitions += 1
-                    waiting.append((*item, pool.submit(self._work, item[1], item[0], stop)))
+                    waiting.append((*item, pool.submit(self._work, item[1], item[0], stop, put, row)))
+                    row += item[1].rows or 0
                 if not waiting:
                     return
                 ordinal, partition, future = waiting.popleft()
@@ -265,13 +279,19 @@ class _Pipeline:
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
 
-    def _work(self, partition: Partition, ordinal: int, stop: threading.Event) -> tuple[list[Block], Report]:
+    def _work(
+        self, partition: Partition, ordinal: int, stop: threading.Event, put: Put | None, row: int
+    ) -> tuple[list[Block], Report]:
         report = Report()
         blocks = []
         for block in self.task.run(partition, ordinal, report, stop):
             for stage in self.local:
                 block = stage(block, report.notices)  # noqa: PLW2901 - the stages are a chain
-            blocks.append(block)
+            if put is None:
+                blocks.append(block)
+            else:
+                put(block.batch, row)
+                row += block.batch.num_rows
         return blocks, report
 
     def _empty(self, partition: Partition, ordinal: int) -> Block:

@@ -141,7 +141,8 @@ class DelimitedSource(Source):
 
     @property
     def _guessed_from(self) -> str:
-        return f"the first {_sample_rows(self.reader)} rows"
+        count = _sample_rows(self.reader)
+        return "the first row" if count == 1 else f"the first {count} rows"
 
     def _long_row(self, piece: Piece, positions: Mapping[str, int]) -> SchemaMismatchError:
         row, fields = next(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -92,16 +93,32 @@ class Parser:
             OpenQuoteError: A quoted field does not end.
         """
         wanted = range(self.width) if positions is None else positions
-        columns = self._read(data, dict.fromkeys(wanted, pa.string())) if wanted else None
+        ragged: list[tuple[int, list[str | None]]] = []
+        columns = self._read(data, dict.fromkeys(wanted, pa.string()), ragged)
         if columns is None:
             return tokenise(data.decode(), self.dialect, most_rows)
-        columns = {position: column.slice(0, most_rows) for position, column in columns.items()}
         size = len(next(iter(columns.values())))
-        missing = pa.nulls(size, pa.string()) if len(columns) < self.width else None
-        return Texts([columns.get(position, missing) for position in range(self.width)], size)
+        width = max(
+            [
+                self.width,
+                *(len(fields) for number, fields in ragged if most_rows is None or number < most_rows),
+            ]
+        )
+        missing = pa.nulls(size, pa.string())
+        every = [columns.get(position, missing) for position in range(width)]
+        if ragged:
+            every, size = _insert_rows(every, ragged), size + len(ragged)
+        return Texts([column.slice(0, most_rows) for column in every], min(size, most_rows or size))
 
-    def _read(self, data: bytes, types: Mapping[int, pa.DataType]) -> dict[int, Any] | None:
+    def _read(
+        self,
+        data: bytes,
+        types: Mapping[int, pa.DataType],
+        ragged: list[tuple[int, list[str | None]]] | None = None,
+    ) -> dict[int, Any] | None:
         """Return columns by Arrow's reader, `None` where it cannot cut the text or cuts it otherwise than we do.
+
+        Rows of another width are left out and go to `ragged`, each with its place; without `ragged` none may be there.
 
         Raises:
             ArrowInvalid: A cell is not of its column's type.
@@ -111,15 +128,27 @@ class Parser:
             data += b"\n"  # without it Arrow takes a blank last field for an empty text
         if not (self.arrow and _is_plain(data, dialect)):
             return None
+
+        odd: list[tuple[int, str]] = []
+
+        def keep(row: Any) -> str:
+            odd.append((row.number or 0, row.text))  # to be cut later: an exception would be lost here
+            return "error" if ragged is None else "skip"
+
+        threads = self.threads and ragged is None  # Arrow's threads do not know the numbers of rows
         try:
             table = pa_csv.read_csv(
                 pa.BufferReader(data),
                 pa_csv.ReadOptions(
-                    use_threads=self.threads,
-                    block_size=_THREAD_BYTES if self.threads else len(data) + 1,
+                    use_threads=threads,
+                    block_size=_THREAD_BYTES if threads else len(data) + 1,
                     column_names=[str(position) for position in range(self.width)],
                 ),
-                pa_csv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=dialect.multi_line),
+                pa_csv.ParseOptions(
+                    delimiter=dialect.delimiter,
+                    newlines_in_values=dialect.multi_line,
+                    invalid_row_handler=keep,
+                ),
                 pa_csv.ConvertOptions(
                     check_utf8=False,  # the block is checked already
                     column_types={str(position): kind for position, kind in types.items()},
@@ -135,13 +164,28 @@ class Parser:
             if "conversion error" in str(error):
                 raise
             return None
-        if (
-            not dialect.multi_line
-            and QUOTE.encode() in data
-            and not _one_line_each(data, table.num_rows, dialect)
-        ):
+        count = table.num_rows + len(odd)
+        if not dialect.multi_line and QUOTE.encode() in data and not _one_line_each(data, count, dialect):
             return None
+        if ragged is not None:
+            # Every odd row is closed in itself here: in its line, or among quotes that all are plain.
+            ragged += [(number - 1, next(rows(text, dialect)).fields) for number, text in odd]
         return {position: table.column(str(position)).combine_chunks() for position in types}
+
+
+def _insert_rows(columns: list[Any], ragged: Sequence[tuple[int, list[str | None]]]) -> list[Any]:
+    """Return columns with rows put in at their places."""
+    size = len(columns[0])
+    places = np.array([place for place, _ in ragged])
+    order = np.arange(size + len(ragged))
+    order[places] = np.arange(size, size + len(ragged))
+    order[np.delete(np.arange(len(order)), places)] = np.arange(size)
+    cells = [list(column) for column in zip_longest(*(fields for _, fields in ragged))]
+    cells += [[None] * len(ragged)] * (len(columns) - len(cells))
+    return [
+        pa.concat_arrays([column, pa.array(new, pa.string())]).take(pa.array(order))
+        for column, new in zip(columns, cells, strict=False)
+    ]
 
 
 # --------------------------------------------------------------------------- where Arrow differs

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -143,11 +143,7 @@ class Texts:
 
 def tokenise(text: str, dialect: Dialect, most_rows: int | None = None) -> Texts:
     """Return the fields of whole lines as columns."""
-    table: list[list[str | None]] = []
-    for row in rows(text, dialect):
-        if most_rows is not None and len(table) >= most_rows:
-            break
-        table.append(row.fields)
+    table = [row.fields for row in islice(rows(text, dialect), most_rows)]
     return Texts([pa.array(column, pa.string()) for column in zip_longest(*table)], len(table))
 
 

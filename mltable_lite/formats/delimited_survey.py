@@ -72,7 +72,11 @@ class Survey:
 
     def _look_at_file(self, file: InputFile, number: int, most_rows: int | None) -> None:
         layout = self.headers.layout(number)
-        for piece in pieces(file, number, _growing(file, self.reader), self.reader, self.headers):
+        # Where only the header line is missing, the shortest range has it.
+        first_bytes = 1 if self.rows == most_rows else FIRST_BYTES
+        for piece in pieces(
+            file, number, _growing(file, self.reader, first_bytes), self.reader, self.headers
+        ):
             left = None if most_rows is None else most_rows - self.rows
             if left == 0:
                 return
@@ -112,12 +116,12 @@ class Survey:
             self.misfits[name].count += misfits.count
 
 
-def _growing(file: InputFile, reader: ReadDelimited) -> Iterator[tuple[int, int]]:
+def _growing(file: InputFile, reader: ReadDelimited, first_bytes: int) -> Iterator[tuple[int, int]]:
     """Yield consecutive ranges of a file, short ones first: most often the first will do."""
     for whole_start, stop in split_ranges(file, sys.maxsize, whole=reader.support_multi_line):
-        start, step = whole_start, FIRST_BYTES
+        start, step = whole_start, first_bytes
         if stop < 0:
             yield start, stop
         while start < stop:
             yield start, min(start + step, stop)
-            start, step = start + step, min(4 * step, CHUNK_BYTES)
+            start, step = start + step, min(max(4 * step, FIRST_BYTES), CHUNK_BYTES)

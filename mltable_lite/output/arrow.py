@@ -3,29 +3,44 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 
 from mltable_lite.errors import SchemaMismatchError
+from mltable_lite.execute.query import Query
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from mltable_lite.execute.query import Query
+_T = TypeVar("_T")
 
 
 def to_table(query: Query) -> pa.Table:
-    """Return all rows; where a value does not fit the guessed schema, start again with the whole input's schema."""
+    """Return all rows."""
+    batches = restarting(query, lambda query: list(query.batches()))
+    return pa.Table.from_batches(batches, schema=query.schema)
+
+
+def count(query: Query) -> int:
+    """Return the number of rows, reading no more than counting needs."""
+    return restarting(query, Query.count_rows)
+
+
+def restarting(query: Query, read: Callable[[Query], _T]) -> _T:
+    """Return what `read` makes of the query and show its warnings.
+
+    Where a value does not fit the guessed schema, the read starts again, once, with the whole input's schema.
+    """
     while True:
         try:
-            batches = list(query.batches())
+            result = read(query)
         except SchemaMismatchError:
             if not query.widen():
                 raise
         else:
             warn(query)
-            return pa.Table.from_batches(batches, schema=query.schema)
+            return result
 
 
 def to_reader(query: Query) -> pa.RecordBatchReader:
@@ -57,15 +72,3 @@ def _frames_to_user() -> int:
         frame = frame.f_back
         level += 1
     return level
-
-
-def count(query: Query) -> int:
-    """Return the number of rows, reading no more than counting needs."""
-    while True:
-        try:
-            rows = query.count_rows()
-        except SchemaMismatchError:
-            if not query.widen():
-                raise
-        else:
-            return rows

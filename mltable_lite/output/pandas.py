@@ -1,15 +1,18 @@
-"""An Arrow table to a pandas DataFrame, with the dtypes that pandas users expect and no digit lost."""
+"""A query to a pandas DataFrame, with the dtypes that pandas users expect and no digit lost."""
 
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mltable_lite.errors import ArgumentError
-from mltable_lite.formats.streams import STREAM_METADATA
+from mltable_lite.execute.query import Query, thread_count
+from mltable_lite.formats.streams import is_stream
+from mltable_lite.output.arrow import restarting
+from mltable_lite.output.frame import FrameBuilder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,12 +21,9 @@ if TYPE_CHECKING:
 
 DtypeBackend = Literal["pyarrow", "numpy_nullable"]
 
-#: The largest integer that float64 holds together with all smaller ones.
-_EXACT = 2**53
 
-
-def to_dataframe(table: pa.Table, backend: DtypeBackend | None, options: StorageOptions) -> pd.DataFrame:
-    """Return the table as a DataFrame.
+def to_dataframe(query: Query, backend: DtypeBackend | None, options: StorageOptions) -> pd.DataFrame:
+    """Return all rows as a DataFrame.
 
     Without a backend: integers with nulls become float64, or nullable Int64 where a value is beyond 2**53; booleans
     with nulls become object; text becomes `str`; datetimes keep their unit. A stream column holds `Stream` objects.
@@ -35,51 +35,90 @@ def to_dataframe(table: pa.Table, backend: DtypeBackend | None, options: Storage
         raise ArgumentError(
             f"dtype_backend={backend!r} is not accepted; use 'pyarrow' or 'numpy_nullable', or leave it out."
         )
-    import pandas as pd
-
-    names, rows = table.schema.names, table.num_rows
-    apart: dict[str, Any] = {}
-    column = None
-    for field in table.schema:
-        column = table.column(field.name)
-        if (field.metadata or {}).items() >= STREAM_METADATA.items():
-            apart[field.name] = _streams(column, options)
-        elif backend is None and _loses_digits(column):
-            apart[field.name] = column.to_pandas(types_mapper=_nullable_integers().get)
-    rest = table.drop_columns(list(apart)).replace_schema_metadata(_pandas_metadata(table.schema))
-    del table, column
-    # Each block is converted and freed in turn, so that no second copy of the whole table is ever needed. A table
-    # that destroyed itself crashes the process when it is asked anything: nothing may refer to it any more.
-    frame: pd.DataFrame = rest.to_pandas(types_mapper=_mapper(backend), split_blocks=True, self_destruct=True)
-    del rest
-    if not apart:
-        return frame
-    index = frame.index if len(apart) < len(names) else pd.RangeIndex(rows)
-    columns = {name: apart[name].set_axis(index) if name in apart else frame.get(name) for name in names}
-    return pd.DataFrame({name: values for name, values in columns.items() if values is not None}, index=index)
+    if backend is None:
+        frame = restarting(query, _fill)
+    else:
+        batches = restarting(query, lambda query: list(query.batches()))
+        frame = pa.Table.from_batches(batches, _plain(query.schema)).to_pandas(types_mapper=_mapper(backend))
+    return _as_noted(frame, query.schema, options)
 
 
-def _streams(column: pa.ChunkedArray, options: StorageOptions) -> pd.Series[Any]:
+def _fill(query: Query) -> pd.DataFrame:
+    """Return the rows as a frame: filled by the workers where each partition's place is known, else at the end."""
+    if query.row_numbers_are_known:
+        builder = FrameBuilder(query.schema, query.count_rows())
+        names = query.schema.names
+        for _ in query.blocks(lambda batch, row: builder.put(batch.select(names), row)):
+            pass
+        return builder.frame()
+    columns: list[list[pa.Array]] = [[] for _ in query.schema]
+    rows = 0
+    for batch in query.batches():
+        rows += batch.num_rows
+        for arrays, array in zip(columns, batch.columns, strict=True):
+            arrays.append(array)
+        del batch
+    builder = FrameBuilder(query.schema, rows)
+    with ThreadPoolExecutor(thread_count(), thread_name_prefix="mltable-lite") as pool:
+        list(pool.map(builder.put_column, range(len(columns)), columns))
+    return builder.frame()
+
+
+def _plain(schema: pa.Schema) -> pa.Schema:
+    return schema.remove_metadata()
+
+
+def _as_noted(frame: pd.DataFrame, schema: pa.Schema, options: StorageOptions) -> pd.DataFrame:
+    """Put streams in, and what pandas noted in a Parquet file, as far as it still holds.
+
+    An index is restored when its columns are still there. Nullable dtypes are restored for columns that no step
+    converted.
+    """
+    for field in schema:
+        if is_stream(field):
+            frame[field.name] = _streams(frame[field.name], options)
+    noted = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))
+    for entry in noted.get("columns", []):
+        name, dtype = entry.get("field_name"), str(entry.get("numpy_type"))
+        if name in schema.names and dtype in _NULLABLE and _NULLABLE[dtype] == str(schema.field(name).type):
+            frame[name] = frame[name].astype(dtype)
+    index = noted.get("index_columns", [])
+    if index and all(isinstance(name, str) and name in schema.names for name in index):
+        names = {entry.get("field_name"): entry.get("name") for entry in noted["columns"]}
+        frame = frame.set_index(index)
+        frame.index.names = [names.get(name) for name in index]
+    return frame
+
+
+#: Nullable dtypes as pandas notes them, and the Arrow type that holds their values.
+_NULLABLE = {
+    **{f"{sign}Int{bits}": f"{sign.lower()}int{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)},
+    "Float32": "float",
+    "Float64": "double",
+    "boolean": "bool",
+}
+
+
+def _streams(column: pd.Series[Any], options: StorageOptions) -> pd.Series[Any]:
     import pandas as pd
 
     from mltable_lite.storage.streams import Stream
 
-    values = [None if path is None else Stream(path, options) for path in column.to_pylist()]
-    return pd.Series(values, dtype=object)
+    values = [None if pd.isna(path) else Stream(path, options) for path in column]
+    return pd.Series(values, index=column.index, dtype=object)
 
 
-def _loses_digits(column: pa.ChunkedArray) -> bool:
-    """Tell whether an integer column has nulls and values that float64 cannot hold."""
-    if not pa.types.is_integer(column.type) or column.null_count == 0:
-        return False
-    ends = pc.min_max(column).as_py()
-    return any(end is not None and abs(end) > _EXACT for end in (ends["min"], ends["max"]))
-
-
-def _nullable_integers() -> dict[pa.DataType, Any]:
+def _mapper(backend: DtypeBackend) -> Any:
     import pandas as pd
 
-    return {
+    if backend == "pyarrow":
+        return pd.ArrowDtype
+    nullable = {
+        pa.bool_(): pd.BooleanDtype(),
+        pa.float32(): pd.Float32Dtype(),
+        pa.float64(): pd.Float64Dtype(),
+        pa.string(): pd.StringDtype(),
+        pa.large_string(): pd.StringDtype(),
         pa.int8(): pd.Int8Dtype(),
         pa.int16(): pd.Int16Dtype(),
         pa.int32(): pd.Int32Dtype(),
@@ -89,46 +128,4 @@ def _nullable_integers() -> dict[pa.DataType, Any]:
         pa.uint32(): pd.UInt32Dtype(),
         pa.uint64(): pd.UInt64Dtype(),
     }
-
-
-def _mapper(backend: DtypeBackend | None) -> Any:
-    import pandas as pd
-
-    if backend == "pyarrow":
-        return pd.ArrowDtype
-    if backend == "numpy_nullable":
-        nullable = {
-            pa.bool_(): pd.BooleanDtype(),
-            pa.float32(): pd.Float32Dtype(),
-            pa.float64(): pd.Float64Dtype(),
-            pa.string(): pd.StringDtype(),
-            pa.large_string(): pd.StringDtype(),
-            **_nullable_integers(),
-        }
-        return nullable.get
-    return None
-
-
-def _pandas_metadata(schema: pa.Schema) -> dict[bytes, bytes] | None:
-    """Return what pandas noted in a Parquet file, as far as it still holds.
-
-    An index is restored when its columns are still there; a RangeIndex is not, as it counted one file's rows.
-    Nullable dtypes are restored for columns that no step converted.
-    """
-    raw = (schema.metadata or {}).get(b"pandas")
-    if raw is None:
-        return None
-    noted = json.loads(raw)
-    index = noted.get("index_columns", [])
-    restorable = all(isinstance(name, str) and name in schema.names for name in index)
-    columns = [entry for entry in noted.get("columns", []) if _still_holds(entry, schema)]
-    kept = {**noted, "index_columns": index if restorable else [], "columns": columns, "column_indexes": []}
-    return {b"pandas": json.dumps(kept).encode()}
-
-
-def _still_holds(entry: dict[str, Any], schema: pa.Schema) -> bool:
-    name = entry.get("field_name", entry.get("name"))
-    if name not in schema.names:
-        return False
-    noted = str(entry.get("numpy_type")).lower().removesuffix("ean")
-    return noted in ("object", "str", str(schema.field(name).type)) or noted.startswith("datetime64")
+    return nullable.get

@@ -108,3 +108,39 @@ def test_a_table_of_files_holds_streams_that_open(tmp_path):
     assert str(stream) == str(tmp_path / "a.bin")
     with stream.open() as opened:
         assert opened.read() == b"abc"
+
+
+def test_integers_inside_a_struct_stay_integers_beside_a_null(read):
+    rows = [{"n": 1}, None, {"n": None}]
+    frame = read(pa.table({"v": rows, "w": [[{"n": 3}, None], None, []]}))
+    assert repr(frame["v"].tolist()) == "[{'n': 1}, None, {'n': None}]"
+    assert repr(frame["w"][0].tolist()) == "[{'n': 3}, None]"
+    assert frame["w"][1] is None
+
+
+def test_the_frame_filled_by_workers_is_the_one_that_arrow_makes(tmp_path):
+    parts = []
+    for number in range(4):
+        ids = [None if number == 2 and i == 3 else number * 10 + i for i in range(10)]
+        parts.append(
+            pa.table(
+                {
+                    "i": pa.array(ids, pa.int32()),
+                    "b": pa.array([None if i == number else i % 2 == 0 for i in range(10)]),
+                    "f": pa.array([None if i == 1 else i / 3 for i in range(10)], pa.float32()),
+                    "t": pa.array([None if i == 2 else i * 10**12 for i in range(10)], pa.timestamp("us")),
+                    "z": pa.array(
+                        [None if i == 2 else i * 10**12 for i in range(10)], pa.timestamp("ns", "Asia/Tokyo")
+                    ),
+                    "s": [None if i == 4 else f"{number}-{i}" for i in range(10)],
+                    "d": pa.array(list(range(10)), pa.date32()),
+                    "l": [[number, i] for i in range(10)],
+                    "c": pa.array(["x", "y"] * 5).dictionary_encode(),
+                }
+            )
+        )
+        pq.write_table(parts[-1], tmp_path / f"{number}.parquet", row_group_size=3)
+    table = mltable.from_parquet_files([{"folder": str(tmp_path)}])
+    filled, collected = table.to_pandas_dataframe(), table.filter("i is None or i >= 0").to_pandas_dataframe()
+    pd.testing.assert_frame_equal(filled, collected)
+    pd.testing.assert_frame_equal(filled, pa.concat_tables(parts).to_pandas(), check_dtype=True)

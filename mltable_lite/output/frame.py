@@ -1,0 +1,146 @@
+"""Arrow batches into the columns of a DataFrame as they come, so that no second copy of the table ever exists.
+
+Columns are allocated once and filled in place, by several threads: what most readers lose is not decoding but the page
+faults of fresh memory, and here each page of the frame is touched once. Text stays in Arrow's buffers, where pandas
+keeps it; what has no NumPy form (dates, decimals, lists) is collected and converted at the end.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.types as pt
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: The largest integer that float64 holds together with all smaller ones.
+EXACT_FLOAT = 2**53
+
+
+class FrameBuilder:
+    """Builds a frame of a known number of rows. `put` may be called from several threads for different rows."""
+
+    def __init__(self, schema: pa.Schema, rows: int) -> None:
+        self._names = schema.names
+        self._columns = [_column_of(field.type, rows) for field in schema]
+        self._rows = rows
+
+    def put(self, batch: pa.RecordBatch, row: int) -> None:
+        """Store a batch whose first row is `row`."""
+        for column, array in zip(self._columns, batch.columns, strict=True):
+            column.put(array, row)
+
+    def put_column(self, number: int, arrays: list[pa.Array]) -> None:
+        """Store a whole column, giving each array up when it is stored."""
+        row = 0
+        arrays.reverse()
+        while arrays:
+            array = arrays.pop()
+            self._columns[number].put(array, row)
+            row += len(array)
+
+    def frame(self) -> pd.DataFrame:
+        """Return the frame; the builder is used up."""
+        import pandas as pd
+
+        columns = {}
+        for name in self._names:
+            columns[name] = self._columns.pop(0).finish()
+        # Not copied into one block per dtype: that would touch all memory once more.
+        return pd.DataFrame(columns, index=pd.RangeIndex(self._rows), copy=False)
+
+
+class _Numbers:
+    """Floats and datetimes: null is NaN or NaT."""
+
+    def __init__(self, kind: pa.DataType, rows: int) -> None:
+        self.values = np.empty(
+            rows, kind.to_pandas_dtype() if not pt.is_timestamp(kind) else f"datetime64[{kind.unit}]"
+        )
+        self.kind = kind
+
+    def put(self, array: pa.Array, row: int) -> None:
+        if pt.is_timestamp(self.kind):
+            array = array.cast(pa.timestamp(self.kind.unit)) if self.kind.tz else array
+        self.values[row : row + len(array)] = array.to_numpy(zero_copy_only=False)
+
+    def finish(self) -> Any:
+        import pandas as pd
+
+        if pt.is_timestamp(self.kind) and self.kind.tz:
+            return pd.DatetimeIndex(self.values, copy=False).tz_localize("UTC").tz_convert(self.kind.tz)
+        return self.values
+
+
+class _Counted:
+    """Integers and booleans: NumPy has no null for them, so where nulls stand is remembered."""
+
+    def __init__(self, kind: pa.DataType, rows: int) -> None:
+        self.values = np.empty(rows, kind.to_pandas_dtype())
+        self.kind = kind
+        self.nulls: list[np.ndarray] = []
+
+    def put(self, array: pa.Array, row: int) -> None:
+        if array.null_count:
+            self.nulls.append(row + np.flatnonzero(np.asarray(array.is_null())))
+            array = array.fill_null(False if pt.is_boolean(self.kind) else 0)
+        self.values[row : row + len(array)] = array.to_numpy(zero_copy_only=False)
+
+    def finish(self) -> Any:
+        import pandas as pd
+
+        if not self.nulls:
+            return self.values
+        nulls = np.concatenate(self.nulls)
+        if pt.is_boolean(self.kind):
+            objects = self.values.astype(object)
+            objects[nulls] = None
+            return objects
+        if self.values.size and max(int(self.values.max()), -int(self.values.min())) > EXACT_FLOAT:
+            mask = np.zeros(len(self.values), bool)
+            mask[nulls] = True
+            return pd.arrays.IntegerArray(self.values, mask)
+        floats = self.values.astype(np.float64)
+        floats[nulls] = np.nan
+        return floats
+
+
+class _Collected:
+    """Text, kept in Arrow's buffers, and everything that has no NumPy form."""
+
+    def __init__(self, kind: pa.DataType) -> None:
+        # pandas keeps text with 64-bit offsets: casting each batch in its worker spares a pass over the whole column.
+        self.kind = pa.large_string() if pt.is_string(kind) else kind
+        self.arrays: list[tuple[int, pa.Array]] = []
+
+    def put(self, array: pa.Array, row: int) -> None:
+        self.arrays.append((row, array if array.type == self.kind else array.cast(self.kind)))
+
+    def finish(self) -> Any:
+        self.arrays.sort(key=lambda item: item[0])
+        whole = pa.chunked_array([array for _, array in self.arrays], self.kind)
+        self.arrays = []
+        return _objects(whole) if _holds_struct(self.kind) else whole.to_pandas()
+
+
+def _objects(column: pa.ChunkedArray) -> np.ndarray:
+    """Return dicts, and arrays of them. Arrow's own conversion makes floats of integers beside a null."""
+    objects = np.empty(len(column), dtype=object)
+    for row, value in enumerate(column.to_pylist()):
+        objects[row] = np.array([*value, None], dtype=object)[:-1] if isinstance(value, list) else value
+    return objects
+
+
+def _holds_struct(kind: pa.DataType) -> bool:
+    return pt.is_struct(kind) or any(_holds_struct(kind.field(i).type) for i in range(kind.num_fields))
+
+
+def _column_of(kind: pa.DataType, rows: int) -> _Numbers | _Counted | _Collected:
+    if pt.is_floating(kind) or pt.is_timestamp(kind):
+        return _Numbers(kind, rows)
+    if pt.is_integer(kind) or pt.is_boolean(kind):
+        return _Counted(kind, rows)
+    return _Collected(kind)
