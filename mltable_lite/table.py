@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mltable_lite import arguments
 from mltable_lite.errors import ColumnNotFoundError, MissingColumnWarning, Notice, UserErrorException
-from mltable_lite.spec import TableSpec, model, to_text
+from mltable_lite.spec import TableSpec, model, parse_text, to_text, to_yaml
 from mltable_lite.traits import Metadata, Traits
 
 if TYPE_CHECKING:
@@ -292,6 +292,12 @@ class MLTable:
         return self
 
     # ---------------------------------------------------------------- inside
+    def _add_transformation_step(self, step: str, args: Any = None) -> MLTable:
+        # Private in the reference too, and called by tools all the same: one step, as the YAML file would have it.
+        written = to_yaml({"paths": [], "transformations": [step if args is None else {step: args}]})
+        parsed, _ = parse_text(written, source="MLTable", base=self._spec.base)
+        return self._with_step(parsed.steps[0])
+
     def _copy(self) -> MLTable:
         return MLTable(self._current(), self._options, strict=self._strict)
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from mltable_lite.spec.model import InferTypes
     from mltable_lite.types import DataType
 
+_OFFSET = r"[+-][0-9]{2}:?[0-9]{2}$"
+_UTC = r"[+-]00:?00$"
 _SHOWN_CHARACTERS = 60
 _BY_ARROW = (Kind.INT, Kind.FLOAT, Kind.BOOL)
 _NAMES = {"int": pa.int64(), "float": pa.float64(), "boolean": pa.bool_(), "string": pa.string()}
@@ -87,19 +89,33 @@ class Column:
         if isinstance(values, Misfits):
             raise self._mismatch(cells[values.first].as_py(), piece, values.first, guessed_from)
         rounded = find_rounded(cells, values) if self.type.kind is Kind.FLOAT else None
+        self._tell_of_zones(cells, piece, notices)
         if rounded is not None:
             notices.add(
                 Notice(
                     PrecisionWarning,
                     self.name,
                     rounded.count,
-                    "integers have more digits than float64 holds and were rounded",
+                    "integers are beyond int64 or have more digits than float64 holds: read as float64",
                     shown(cells[rounded.first].as_py()),
                     _where(piece, rounded.first),
                     f"To keep the digits read the column as text: {_override(self.name)}",
                 )
             )
         return values
+
+    def _tell_of_zones(self, cells: Any, piece: Piece, notices: Notices) -> None:
+        if self.type.kind is not Kind.DATETIME or not self.type.zoned:
+            return
+        elsewhere = pc.and_(
+            pc.match_substring_regex(cells, _OFFSET), pc.invert(pc.match_substring_regex(cells, _UTC))
+        )
+        count = pc.sum(elsewhere).as_py()
+        if count:
+            row = pc.index(elsewhere, True).as_py()
+            what = "datetimes have an offset other than UTC: their time is given in UTC, without a zone"
+            first = shown(cells[row].as_py())
+            notices.add(Notice(ConversionWarning, self.name, count, what, first, _where(piece, row)))
 
     def _mismatch(self, cell: str, piece: Piece, row: int, guessed_from: str) -> SchemaMismatchError:
         uri, line = piece.block.file.uri, piece.line_of(row)

@@ -321,7 +321,7 @@ def _convert_fitting(texts: Any, to: TextType) -> Any:
 
 
 def find_rounded(texts: Any, values: Any) -> Misfits | None:
-    """Return which cells are integers that float64 `values` do not hold, or `None`; soon where all are small."""
+    """Return which cells are integers beyond int64 or rounded by float64, or `None`; soon where all are small."""
     large = np.flatnonzero(_mask(pc.greater_equal(pc.abs(values), EXACT_FLOAT)))
     if not len(large):
         return None
@@ -329,7 +329,7 @@ def find_rounded(texts: Any, values: Any) -> Misfits | None:
     integers = _mask(pc.match_substring_regex(trimmed, _INT)).tolist()
     numbers = values.take(pa.array(large)).to_pylist()
     rounded = [
-        not (math.isfinite(number) and int(number) == _int(text))
+        not (math.isfinite(number) and int(number) == _int(text) and -(2**63) <= _int(text) < 2**63)
         for text, number, integer in zip(trimmed.to_pylist(), numbers, integers, strict=True)
         if integer
     ]

@@ -1,27 +1,28 @@
-"""Checks the tree of an MLTable file against the JSON Schema and tells all that is wrong at once, in file order."""
+"""Checks the tree of a YAML file against its JSON Schema and tells all that is wrong at once, in file order."""
 
 from __future__ import annotations
 
 import json
 import math
+import pathlib
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mltable_lite.errors import Issue, Notices, SpecError, did_you_mean, listed
-from mltable_lite.spec.credentials import shown
+from mltable_lite.spec.credentials import MASK, shown
 from mltable_lite.spec.hints import key_hint, value_hint
 from mltable_lite.spec.lenient import Schema, kind, kinds, settle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from jsonschema import ValidationError
     from jsonschema.protocols import Validator
 
+    from mltable_lite.spec.hints import Path
     from mltable_lite.spec.read import Node, Place
 
 MAX_ISSUES = 50
@@ -35,14 +36,37 @@ def validate(root: Node, source: str) -> tuple[Node, Notices]:
         SpecError: Something is not accepted; the error holds all issues.
     """
     root, notices = settle(root, load_schema(), source)
-    plain = root.plain()
-    found = (issue for error in _validator().iter_errors(plain) for issue in _Explainer(root, error).issues())
+    check(root, source, _MLTABLE)
+    return root, notices
+
+
+@dataclass(frozen=True, slots=True)
+class FileKind:
+    """A kind of file: the name of its schema, what texts call it, and hints about its keys and values."""
+
+    schema: str
+    name: str
+    key_hint: Callable[[Path, str], str] = lambda _path, _key: ""
+    value_hint: Callable[[Path, object, str], str] = lambda _path, _value, _takes: ""
+    title: str = ""
+
+
+_MLTABLE = FileKind("MLTable", "an MLTable file", key_hint, value_hint)
+
+
+def check(root: Node, source: str, what: FileKind) -> None:
+    """Check a tree against the schema of its kind of file.
+
+    Raises:
+        SpecError: Something is not accepted; the error holds all issues.
+    """
+    errors = _validator(what.schema).iter_errors(root.plain())
+    found = (issue for error in errors for issue in _Explainer(root, error, what).issues())
     issues = in_order(list(islice(found, MAX_ISSUES)))
     if len(issues) == MAX_ISSUES:
         issues.append(replace(issues[-1], message="there may be more issues after this one.", key=""))
     if issues:
-        raise SpecError(source, issues)
-    return root, notices
+        raise SpecError(source, issues, what.title)
 
 
 def in_order(issues: list[Issue]) -> list[Issue]:
@@ -51,18 +75,18 @@ def in_order(issues: list[Issue]) -> list[Issue]:
 
 
 @cache
-def load_schema() -> Schema:
-    """Return the JSON Schema of MLTable files, from the wheel or the checkout."""
+def load_schema(name: str = "MLTable") -> Schema:
+    """Return the JSON Schema of MLTable files, or of another kind of file, from the wheel or the checkout."""
     from importlib.resources import files
 
-    name = "MLTable.schema.json"
-    packaged = files("mltable_lite").joinpath("schemas", name)
-    found = packaged if packaged.is_file() else Path(__file__).parents[2] / "schemas" / name
+    file = f"{name}.schema.json"
+    packaged = files("mltable_lite").joinpath("schemas", file)
+    found = packaged if packaged.is_file() else pathlib.Path(__file__).parents[2] / "schemas" / file
     return json.loads(found.read_text(encoding="utf-8"))
 
 
 @cache
-def _validator() -> Validator:
+def _validator(name: str) -> Validator:
     from jsonschema import Draft202012Validator, FormatChecker, validators
 
     checker = Draft202012Validator.TYPE_CHECKER.redefine_many(
@@ -79,7 +103,7 @@ def _validator() -> Validator:
     def is_regex(value: object) -> bool:
         return not isinstance(value, str) or bool(re.compile(value))
 
-    return strict(load_schema(), format_checker=formats)
+    return strict(load_schema(name), format_checker=formats)
 
 
 def key_path(path: tuple[str | int, ...]) -> str:
@@ -119,13 +143,14 @@ def _words(name: str, schema: Schema) -> tuple[str, str]:
 class _Explainer:
     """Turns one finding of the JSON Schema validator into issues for people."""
 
-    def __init__(self, root: Node, error: ValidationError) -> None:
+    def __init__(self, root: Node, error: ValidationError, what: FileKind) -> None:
         self._root = root
         self._error = error
+        self._what = what
         self._path: tuple[str | int, ...] = tuple(error.absolute_path)
         self._node = root.at(self._path)
         self._schema: Any = error.schema
-        self._definitions = load_schema()["$defs"]
+        self._definitions = load_schema(what.schema).get("$defs", {})
 
     def issues(self) -> Iterator[Issue]:
         """Yield the issues, the innermost cause where the validator only says that no branch fits."""
@@ -161,16 +186,18 @@ class _Explainer:
         if self._error.validator == "maximum" and self._error.validator_value == _HUGE:
             takes += f" and at most {_HUGE}"
         guess = did_you_mean(value, words) if isinstance(value, str) else ""
-        hint = value_hint(self._path, value, takes) or guess
+        hint = self._what.value_hint(self._path, value, takes) or guess
+        # What the schema marks so is a secret, or may be one: it is never repeated.
+        given = MASK if self._schema.get("writeOnly") else shown(value)
         found = (
             f"nothing is given for {self._name()}"
             if value is None
-            else f"{shown(value)} is not accepted for {self._name()}"
+            else f"{given} is not accepted for {self._name()}"
         )
         return f"{found}; accepted: {takes}.{hint}"
 
     def _name(self) -> str:
-        name = next((part for part in reversed(self._path) if isinstance(part, str)), "an MLTable file")
+        name = next((part for part in reversed(self._path) if isinstance(part, str)), self._what.name)
         return f"an item of {name}" if self._path and isinstance(self._path[-1], int) else name
 
     def _bare_step(self, name: str) -> str:
@@ -191,7 +218,7 @@ class _Explainer:
             return
         # A step with too many keys is badly cut: what else is wrong with it only follows from that.
         for error in [e for e in fitting[0] if e.validator == "maxProperties"] or fitting[0]:
-            yield from _Explainer(self._root, error).issues()
+            yield from _Explainer(self._root, error, self._what).issues()
 
     def _unknown_keys(self) -> Iterator[Issue]:
         keys = list(self._schema["properties"])
@@ -199,14 +226,14 @@ class _Explainer:
         noun = "step" if is_step else "key"
         for key, child in self._children():
             if key not in keys:
-                hint = key_hint(self._path, key) or did_you_mean(key, keys)
+                hint = self._what.key_hint(self._path, key) or did_you_mean(key, keys)
                 text = f"unknown {noun} {shown(key)}; accepted: {listed(keys, 20)}.{hint}"
                 yield self._issue(text, child.key_place)
 
     def _missing_keys(self) -> Iterator[Issue]:
         given = [key for key, _ in self._children()]
         needed: Any = self._error.validator_value
-        properties = self._schema.get("properties") or load_schema()["properties"]
+        properties = self._schema.get("properties") or load_schema(self._what.schema)["properties"]
         if isinstance(needed, dict):
             needed = [key for trigger, keys in needed.items() if trigger in given for key in keys]
         for key in needed:

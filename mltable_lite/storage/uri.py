@@ -13,28 +13,29 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, unquote
 
-from mltable_lite.errors import ArgumentError, UnsupportedFeatureError
+from mltable_lite.errors import ArgumentError, UnsupportedFeatureError, did_you_mean
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _COLON_FORM = re.compile(r"(azureml|dbfs|file):/*", re.IGNORECASE)
+#: Microsoft's blob emulators: an address, or the emulators' own account, where a storage account would be a host name.
+_EMULATOR = re.compile(r"(?:localhost|127\.[\d.]+|host\.docker\.internal|azurite)(?::\d+)?", re.IGNORECASE)
+_EMULATED = "devstoreaccount1"
 _QUERY = re.compile(r"\?(?=[\w.%-]+=)")
 _SAS = re.compile(r"\?(?=(?:[^?]*&)?sig=)")
 _AZURE_HOST = re.compile(r"[\w-]+\.(?:blob|dfs)\.[\w.-]+")
-_AZUREML = (
-    re.compile(
-        r"(?:/*subscriptions/(?P<subscription>[^/]+)/resource[gG]roups/(?P<resource_group>[^/]+)"
-        r"(?:/providers/Microsoft\.MachineLearningServices)?/workspaces/(?P<workspace>[^/]+)/)?"
-        r"/*datastores/(?P<datastore>[^/]+)(?:/paths)?(?P<key>/.*)?",
-        re.DOTALL,
-    ),
-    re.compile(
-        r"(?:/*subscriptions/(?P<subscription>[^/]+)/resource[gG]roups/(?P<resource_group>[^/]+)"
-        r"(?:/providers/Microsoft\.MachineLearningServices)?/workspaces/(?P<workspace>[^/]+)/"
-        r"|/*registries/(?P<registry>[^/]+)/)?"
+_WORKSPACE = (
+    r"/*subscriptions/(?P<subscription>[^/]+)/resourcegroups/(?P<resource_group>[^/]+)"
+    r"(?:/providers/Microsoft\.MachineLearningServices)?/workspaces/(?P<workspace>[^/]+)/"
+)
+_AZUREML = tuple(
+    re.compile(form, re.DOTALL | re.IGNORECASE)
+    for form in (
+        rf"(?:{_WORKSPACE})?/*datastores?/(?P<datastore>[^/]+)(?:/paths(?=/|$))?(?P<key>/.*)?",
+        rf"(?:{_WORKSPACE}|/*registries/(?P<registry>[^/]+)/)?"
         r"data/(?P<asset>[^/]+)(?:/(?:versions|labels)/(?P<version>[^/]+))?(?P<key>/.*)?",
-        re.DOTALL,
-    ),
-    re.compile(r"(?P<asset>[\w.-]+)(?:[:@](?P<version>[\w.-]+))?(?P<key>)"),
+        # The short form of an asset has no slashes after the scheme.
+        r"(?<!/)(?P<asset>[\w.-]+)(?:[:@](?P<version>[\w.-]+)(?P<key>/.*)?)?",
+    )
 )
 
 
@@ -44,10 +45,11 @@ class Location:
 
     Attributes:
         protocol: The filesystem's name: ``file``, ``abfs``, ``https``, ``s3``, ``gs``, ``memory``, ``dbfs``,
-            ``azureml``.
+            ``azureml``, or any other that fsspec knows.
         key: The name below `root`; for local files the absolute path.
         root: What stands before the key in the URI that may be shown; empty for local files.
-        bucket: What stands before the key in the path that the filesystem is asked for.
+        bucket: What stands before the key in the path that the filesystem is asked for; a whole address where the
+            filesystem takes addresses, as those of web servers do.
         options: Filesystem options that the URI itself tells, such as the account; never secret.
         secrets: Credentials that stood in the URI. Never shown and never pickled.
         lost_secrets: The secrets were dropped on the way into this process.
@@ -71,7 +73,7 @@ class Location:
     @property
     def uri(self) -> str:
         """The place as text without credentials: a path for local files, else a URI."""
-        if self.protocol == "abfs" and self.root.startswith("https:"):
+        if self.protocol == "abfs" and self.root.startswith(("https:", "http:")):
             return self.root + quote(self.key)
         return self.root + self.key if self.key or self.root.endswith("//") else self.root.removesuffix("/")
 
@@ -83,7 +85,7 @@ class Location:
     @property
     def path(self) -> str:
         """What the filesystem is asked for. May hold credentials; never for a text."""
-        if self.protocol not in ("http", "https"):
+        if "://" not in self.bucket:
             return self.bucket + self.key
         secrets = dict(self.secrets)
         userinfo, query = secrets.get("userinfo", ""), secrets.get("query", "")
@@ -150,13 +152,13 @@ def parse_uri(text: str, base: str = "") -> Location:
     match = _SCHEME.match(text) or _COLON_FORM.match(text)
     if match is None:
         return (
-            _local(text, base) if not _is_remote(base) or os.path.isabs(text) else parse_uri(base).join(text)
+            _local(text, base) if not is_remote(base) or os.path.isabs(text) else parse_uri(base).join(text)
         )
     scheme, rest = match.group(1).lower(), text[match.end() :]
     if scheme == "file":
         return _file(text, rest)
     if scheme == "azureml":
-        return _azureml(text, rest)
+        return _azureml(text)
     if scheme == "adl":
         raise UnsupportedFeatureError(
             f"{_without_query(text)}: Azure Data Lake Storage Gen1 (adl://) was retired in 2024 and cannot be read; "
@@ -171,13 +173,16 @@ def parse_uri(text: str, base: str = "") -> Location:
     if scheme in ("memory", "dbfs"):
         key = rest.strip("/")
         return Location(scheme, key, root=f"{scheme}:///" if scheme == "dbfs" else "memory://", bucket="/")
-    raise ArgumentError(
-        f"{_without_query(text)}: the scheme {scheme!r} is not known; accepted are local paths and file, https, http, "
-        "abfss, abfs, az, wasbs, wasb, s3, gs, dbfs, memory and azureml."
-    )
+    if scheme == "amldatastore":  # as the first generation of Azure ML wrote it
+        name, _, key = rest.partition("/")
+        return _azureml(f"azureml://datastores/{name}/paths/{key}")
+    if scheme == "local":
+        return _file(text, rest)
+    return _other(text, scheme, rest)
 
 
-def _is_remote(base: str) -> bool:
+def is_remote(base: str) -> bool:
+    """Tell whether a text is the address of something on another machine."""
     match = _SCHEME.match(base) or _COLON_FORM.match(base)
     return match is not None and match.group(1).lower() != "file"
 
@@ -215,6 +220,21 @@ def _http(scheme: str, rest: str) -> Location:
         root = f"{scheme}://{host}/{container}/"
         return Location(
             "abfs", unquote(blob), root=root, bucket=container + "/", options=options, secrets=secrets
+        )
+    if _EMULATOR.fullmatch(host) and (_SAS.match("?" + query) or key.startswith(_EMULATED + "/")):
+        account, _, inside = key.partition("/")
+        container, _, blob = inside.partition("/")
+        return Location(
+            "abfs",
+            unquote(blob),
+            root=f"{scheme}://{host}/{account}/{container}/",
+            bucket=container + "/",
+            options=(
+                ("account_name", account),
+                ("endpoint", f"{scheme}://{host}/{account}"),
+                *((("anon", "true"),) if not query else ()),
+            ),
+            secrets=(("sas_token", query),) if query else (),
         )
     given = tuple((name, value) for name, value in (("query", query), ("userinfo", userinfo)) if value)
     root = f"{scheme}://{host}/"
@@ -262,14 +282,37 @@ def _bucket(scheme: str, rest: str) -> Location:
     return Location(protocol, key.rstrip("/"), root=f"{scheme}://{bucket}/", bucket=bucket + "/")
 
 
-def _azureml(text: str, rest: str) -> Location:
+def _other(text: str, scheme: str, rest: str) -> Location:
+    """Return a place on a filesystem that fsspec knows and this module does not: it takes the address as it is."""
+    import fsspec
+
+    known = fsspec.available_protocols()
+    if scheme not in known or "::" in rest:
+        raise ArgumentError(
+            f"{_without_query(text)}: the scheme {scheme!r} is not known; accepted are local paths and file, https, "
+            "http, abfss, abfs, az, wasbs, wasb, s3, gs, dbfs, memory, azureml, and what fsspec knows."
+            f"{did_you_mean(scheme, [*known, 'abfss', 'wasbs', 'azureml'])}"
+            if "::" not in rest
+            else f"{_without_query(text)}: addresses in addresses ('::') are not accepted; give the file itself."
+        )
+    netloc, _, key = rest.partition("/")
+    userinfo, _, host = netloc.rpartition("@")
+    root = f"{scheme}://{host}/"
+    return Location(
+        scheme, key.rstrip("/"), root=root, bucket=root, secrets=(("userinfo", userinfo),) if userinfo else ()
+    )
+
+
+def _azureml(text: str) -> Location:
     for form in _AZUREML:
-        match = form.fullmatch(rest)
+        match = form.fullmatch(text, len("azureml:"))
         if match is not None:
             parts = {name: value for name, value in match.groupdict().items() if value}
             key = parts.pop("key", "").strip("/")
-            shown = text[: len(text.rstrip("/")) - len(key)] if key else text.rstrip("/") + "/"
-            return Location("azureml", key, root=shown, options=tuple(parts.items()))
+            root = text[: match.end("datastore")] + "/paths/" if "datastore" in parts else text
+            if "asset" in parts:
+                root = text[: match.end("version" if "version" in parts else "asset")] + "/"
+            return Location("azureml", key, root=root, options=tuple(parts.items()))
     raise ArgumentError(
         f"{text}: not an azureml address; accepted: azureml://datastores/NAME/paths/PATH, azureml:NAME:VERSION, or the "
         "long form azureml://subscriptions/.../resourcegroups/.../workspaces/.../datastores/NAME/paths/PATH"

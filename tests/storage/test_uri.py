@@ -146,7 +146,8 @@ def test_a_question_mark_in_a_pattern_is_no_query():
     ("text", "error", "match"),
     [
         ("adl://store.azuredatalakestore.net/a", UnsupportedFeatureError, "retired"),
-        ("ftp://host/a", ArgumentError, "scheme 'ftp' is not known"),
+        ("ftpx://host/a", ArgumentError, "scheme 'ftpx' is not known.*Did you mean 'ftp'"),
+        ("zip://a.csv::/x/y.zip", ArgumentError, "'::'"),
         ("s3://key:s3cr3t@bucket/a", ArgumentError, "storage_options"),
         ("abfss://@acc.dfs.core.windows.net/a", ArgumentError, "container is missing"),
         ("https:///a.csv", ArgumentError, "without a host"),
