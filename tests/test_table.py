@@ -6,7 +6,13 @@ import pickle
 import pytest
 
 import mltable_lite as mltable
-from mltable_lite.errors import ArgumentError, FilterSyntaxError, MLTableNotFoundError, SpecError
+from mltable_lite.errors import (
+    ArgumentError,
+    FilterSyntaxError,
+    MLTableNotFoundError,
+    SpecError,
+    UnsupportedFeatureError,
+)
 
 
 @pytest.fixture
@@ -43,6 +49,29 @@ def test_a_missing_mltable_file_says_what_is_there(tmp_path):
     (tmp_path / "MLTable.yaml").write_text("paths: []")
     with pytest.raises(MLTableNotFoundError, match=r"Not able to find MLTable file.*rename it to 'MLTable'"):
         mltable.load(tmp_path)
+
+
+def test_a_data_file_is_no_mltable_file(folder):
+    with pytest.raises(MLTableNotFoundError, match=r"Not able to find MLTable file.*a\.csv is a file"):
+        mltable.load(folder / "a.csv")
+
+
+def test_a_folder_called_mltable_is_no_mltable_file(tmp_path):
+    (tmp_path / "MLTable").mkdir()
+    with pytest.raises(MLTableNotFoundError, match="is a folder"):
+        mltable.load(tmp_path)
+
+
+def test_a_database_source_is_refused_by_name_and_never_an_empty_table(tmp_path):
+    (tmp_path / "MLTable").write_text("query_source: {type: database, query: select 1}\n")
+    with pytest.raises(UnsupportedFeatureError, match="query_source"):
+        mltable.load(tmp_path).to_pandas_dataframe()
+
+
+def test_two_read_steps_are_refused_by_their_names(folder):
+    table = mltable.load(folder)._add_transformation_step("read_parquet")
+    with pytest.raises(ArgumentError, match="read_delimited, read_parquet"):
+        table.to_pandas_dataframe()
 
 
 def test_a_verb_returns_a_new_table_and_leaves_the_old_one(table):

@@ -6,7 +6,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -16,6 +16,7 @@ from mltable_lite.execute.scan import Report, ScanTask
 from mltable_lite.execute.sources import Catalogue, Resolved
 from mltable_lite.execute.stats import ScanStats
 from mltable_lite.execute.stream import Block, Stage, ordered_stage, refuse_missing_partitions, row_wise_stage
+from mltable_lite.execute.workers import workers
 from mltable_lite.formats.base import Partition
 from mltable_lite.formats.file_table import FILE_NUMBER
 from mltable_lite.optimise import optimise
@@ -88,6 +89,15 @@ class Query:
         """The plan's scan; `None` for a table of files."""
         return next((node for node in self.plan.walk() if isinstance(node, Scan)), None)
 
+    @property
+    def resolved(self) -> Resolved:
+        """What the plan's scan reads."""
+        return self._pipeline.resolved
+
+    def partitions(self) -> Iterator[tuple[int, Partition]]:
+        """Yield the partitions that the scan reads, with their numbers. Reads metadata only."""
+        return _partitions(self._pipeline.scan, self._pipeline.resolved)
+
     # ---------------------------------------------------------------- rows
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the result's batches in row order, each with the query's schema; empty ones are left out.
@@ -139,6 +149,10 @@ class Query:
         self.catalogue.notices.extend(notices)
         self._prepare()
         return True
+
+    def run(self, plan: Plan) -> Iterator[Block]:
+        """Yield the blocks of another bound plan over the same sources; the query's statistics do not count it."""
+        return _Pipeline(plan, self.catalogue).run(ScanStats(), lambda _: None)
 
     def _run_files(self, plan: Plan) -> pa.Table:
         pipeline = _Pipeline(plan, self.catalogue)
@@ -252,12 +266,10 @@ class _Pipeline:
         """
         partitions = _partitions(self.scan, self.resolved)
         threads = thread_count()
-        stop = threading.Event()
         window = 1 if self.scan.limit is not None else 2 * threads
         waiting: deque[tuple[int, Partition, Future[tuple[list[Block], Report]]]] = deque()
         row = 0
-        pool = ThreadPoolExecutor(threads, thread_name_prefix="mltable-lite")
-        try:
+        with workers(threads) as (pool, stop):
             while True:
                 while len(waiting) < window and (item := next(partitions, None)) is not None:
                     stats.partitions += 1
@@ -275,9 +287,6 @@ class _Pipeline:
                 while blocks:
                     yield blocks.pop(0)
                 window = min(2 * window, 2 * threads)
-        finally:
-            stop.set()
-            pool.shutdown(wait=True, cancel_futures=True)
 
     def _work(
         self, partition: Partition, ordinal: int, stop: threading.Event, put: Put | None, row: int

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from mltable_lite.errors import ArgumentError
+from mltable_lite.errors import ArgumentError, UnsupportedFeatureError
 from mltable_lite.expr import parse
 from mltable_lite.plan import nodes
 from mltable_lite.plan.partition_format import compile_format
@@ -24,14 +25,22 @@ def build(spec: model.TableSpec) -> nodes.Plan:
     Without a read step the table of files is the result.
 
     Raises:
+        UnsupportedFeatureError: The table comes from a database.
         ArgumentError: There is more than one read step, or a partition format is malformed.
         FilterSyntaxError: A filter is not in the filter language.
     """
+    if spec.query_source is not None:
+        raise UnsupportedFeatureError(
+            f"{spec.source}: query_source is understood but not executed: databases cannot be read yet. Export the "
+            "query's result to files and name them in paths."
+        )
     readers = [step for step in spec.steps if isinstance(step, _READERS)]
     if len(readers) > 1:
+        found = ", ".join(
+            re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(reader).__name__).lower() for reader in readers
+        )
         raise ArgumentError(
-            f"{spec.source}: {len(readers)} read steps ({', '.join(type(r).__name__ for r in readers)}); "
-            "a table has one. Remove all but one."
+            f"{spec.source}: {len(readers)} read steps ({found}); a table has one. Remove all but one."
         )
     reader = readers[0] if readers else None
     listing: Literal["files", "places", "tables"] = "places" if reader is None else "files"

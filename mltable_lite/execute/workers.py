@@ -1,0 +1,44 @@
+"""Threads that are gone when the read is over, also when Ctrl-C ends it."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_numbers = itertools.count()
+
+
+@contextmanager
+def workers(count: int) -> Iterator[tuple[ThreadPoolExecutor, threading.Event]]:
+    """Give a pool of threads, and an event that is set when the block ends, for work to stop early.
+
+    Queued work is then dropped and running work waited for.
+
+    A Ctrl-C can arrive while the pool starts a thread, which the pool then does not know, or while it waits for them:
+    threads are therefore found by their name, and the wait goes on after an interrupt, which is raised at its end.
+    """
+    name = f"mltable-lite-{next(_numbers)}-"
+    pool = ThreadPoolExecutor(count, thread_name_prefix=name)
+    stop = threading.Event()
+    try:
+        yield pool, stop
+    finally:
+        stop.set()
+        interrupt: KeyboardInterrupt | None = None
+        while True:
+            try:
+                pool.shutdown(wait=True, cancel_futures=True)
+                for thread in threading.enumerate():
+                    if thread.name.startswith(name):
+                        thread.join()
+                break
+            except KeyboardInterrupt as pressed:
+                interrupt = pressed
+        if interrupt is not None:
+            raise interrupt
