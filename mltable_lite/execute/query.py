@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -21,7 +20,12 @@ from mltable_lite.formats.base import Partition
 from mltable_lite.formats.file_table import FILE_NUMBER
 from mltable_lite.optimise import optimise
 from mltable_lite.plan import Convert, Files, Limit, Plan, Project, Scan, Skip, bind
+from mltable_lite.spec.model import Names
 from mltable_lite.storage.options import NO_OPTIONS, StorageOptions
+
+if TYPE_CHECKING:
+    import threading
+    from concurrent.futures import Future
 
 
 def thread_count() -> int:
@@ -163,7 +167,13 @@ class Query:
     def count_rows(self) -> int:
         """Return the number of rows: from metadata where it tells, else by reading as little as counts them."""
         known = self._known_rows(self.plan)
-        return sum(block.batch.num_rows for block in self.blocks()) if known is None else known
+        if known is not None:
+            return known
+        # Rows are counted by one column, the narrowest there is.
+        narrow = min(self.schema, key=lambda column: _width(column.type), default=None)
+        if narrow is not None:
+            self.use(optimise(Project(self.plan, Names((narrow.name,)))))
+        return sum(block.batch.num_rows for block in self.blocks())
 
     def _known_rows(self, plan: Plan) -> int | None:
         match plan:
@@ -191,6 +201,14 @@ class Query:
         if scan is not None and all(node is scan or node.row_wise for node in _above(self.plan, scan)):
             return sum(1 for _ in _partitions(scan, self.catalogue.scan(scan)))
         return len({block.ordinal for block in self.blocks()})
+
+
+def _width(kind: pa.DataType) -> int:
+    """Return about how many bits a value takes; what has no fixed width comes last."""
+    try:
+        return int(kind.bit_width)
+    except ValueError:
+        return 1 << 20
 
 
 def _above(plan: Plan, leaf: Plan) -> Iterator[Plan]:
@@ -266,7 +284,10 @@ class _Pipeline:
         """
         partitions = _partitions(self.scan, self.resolved)
         threads = thread_count()
-        window = 1 if self.scan.limit is not None else 2 * threads
+        most = (
+            threads + 2
+        )  # so many partitions are in memory at once: decoded, being decoded, or being consumed
+        window = 1 if self.scan.limit is not None else most
         waiting: deque[tuple[int, Partition, Future[tuple[list[Block], Report]]]] = deque()
         row = 0
         with workers(threads) as (pool, stop):
@@ -286,7 +307,7 @@ class _Pipeline:
                     yield self._empty(partition, ordinal)
                 while blocks:
                     yield blocks.pop(0)
-                window = min(2 * window, 2 * threads)
+                window = min(2 * window, most)
 
     def _work(
         self, partition: Partition, ordinal: int, stop: threading.Event, put: Put | None, row: int

@@ -116,3 +116,9 @@ def test_explain_shows_the_plans_and_what_a_run_did(parquet):
         "10 rows in",
     ):
         assert part in text
+
+
+def test_counting_reads_one_narrow_column(parquet):
+    query = Query(build(parquet.filter('s != "x"')._spec), Settings())
+    assert query.count_rows() == FILES * GROUPS * ROWS
+    assert query.stats.columns_read == ("id", "s")
