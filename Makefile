@@ -2,6 +2,8 @@
 # make test    every check that continuous integration runs
 # make docs    the documentation, in docs/_build/html
 # make bench   this library and its peers side by side (see benchmarks/README.md)
+# make bench-storage   the same for reads from Azure storage, its emulator
+# make differential   random tables read by the reference and by this library, differences explained (see tests/differential)
 # make format  sort imports, fix what can be fixed, format
 # make clean   remove everything that these commands made, except benchmark data
 
@@ -10,14 +12,14 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: demo test docs bench format clean
+.PHONY: demo test docs bench bench-storage differential format clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
 	@$(BIN)/python docs/examples/demo.py
 
 # Every check runs, also after one that failed; pytest is last, so its summary is the last word.
-test: $(VENV)/.checks
+test: $(VENV)/.checks $(VENV)/.azurite
 	@failed=0; \
 	for check in "ruff check ." "ruff format --check ." "mypy" "lint-imports" "sphinx-build -q -W docs docs/_build/html"; do \
 		echo "== $$check"; $(BIN)/$$check || { failed=1; echo "== $$check FAILED"; }; \
@@ -31,6 +33,13 @@ docs: $(VENV)/.checks
 
 bench: $(VENV)/.checks
 	$(BIN)/python benchmarks/run.py $(OPTIONS)
+
+# Reads from Azure storage, its emulator.
+bench-storage: $(VENV)/.checks $(VENV)/.azurite
+	$(BIN)/python benchmarks/storage.py $(OPTIONS)
+
+differential: $(VENV)/.checks
+	$(BIN)/python tests/differential/run.py $(OPTIONS)
 
 format: $(VENV)/.checks
 	$(BIN)/ruff check --fix .
@@ -61,3 +70,10 @@ $(VENV)/.checks: pyproject.toml | $(VENV)/.created
 	@echo "installing mltable-lite and its checks into $(VENV) ..."
 	@$(PIP) install --editable . --group test --group docs
 	@touch $@ $(VENV)/.installed
+
+# Microsoft's emulator of Azure storage, which the tests talk to. Node comes as a wheel, so nothing else is needed. The
+# version is pinned: it is a part of what is tested.
+$(VENV)/.azurite: | $(VENV)/.checks
+	@echo "installing Azurite into $(VENV)/azurite ..."
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm install --prefix $(VENV)/azurite --no-audit --no-fund --silent azurite@3.35.0
+	@touch $@

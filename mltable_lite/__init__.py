@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         install_as_mltable,
         load,
     )
+    from mltable_lite.output.write import write
     from mltable_lite.table import MLTable
     from mltable_lite.types import (
         DataType,
@@ -45,6 +46,7 @@ _HOMES = {
         "install_as_mltable",
         "load",
     ),
+    "mltable_lite.output.write": ("write",),
     "mltable_lite.table": ("MLTable",),
     "mltable_lite.types": (
         "DataType",
@@ -73,10 +75,16 @@ __all__ = [
     "from_paths",
     "install_as_mltable",
     "load",
+    "write",
 ]
 
 
+_MODULES = ("assets", "datastores", "transfer")
+
+
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"mltable_lite.{name}")
     home = _HOME_OF.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -86,4 +94,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_MODULES})

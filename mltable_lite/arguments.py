@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import PurePath
 from typing import Any
@@ -42,6 +43,34 @@ def positive(function: str, name: str, value: object) -> int:
             f"{function}: {name}={value!r} is not accepted; Number of rows must be a positive integer."
         )
     return value
+
+
+_UNITS = {"": 1, "b": 1}
+_UNITS |= {f"{letter}{end}": 1000**n for n, letter in enumerate("kmgt", 1) for end in ("", "b")}
+_UNITS |= {f"{letter}ib": 1024**n for n, letter in enumerate("kmgt", 1)}
+_BYTES = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*")
+
+
+def byte_count(function: str, name: str, value: object) -> int:
+    """Return a number of bytes above 0, given as an integer or as a text such as ``512MB`` or ``64 MiB``."""
+    found = _BYTES.fullmatch(value.lower()) if isinstance(value, str) else None
+    if found is not None and found[2] in _UNITS:
+        count = int(float(found[1]) * _UNITS[found[2]])
+    else:
+        count = value if isinstance(value, int) and not isinstance(value, bool) else 0
+    if count < 1:
+        raise ArgumentError(
+            f"{function}: {name}={value!r} is not accepted; give a number of bytes, or a text such as '512MB'."
+        )
+    return count
+
+
+def stream_sizes(function: str, name: str, rows: object, max_memory: object) -> tuple[int | None, int | None]:
+    """Return how many rows each piece of a stream has and how many bytes it may take; `None` where not given."""
+    return (
+        None if rows is None else positive(function, name, rows),
+        None if max_memory is None else byte_count(function, "max_memory", max_memory),
+    )
 
 
 def probability(function: str, value: object) -> float:

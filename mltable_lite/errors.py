@@ -231,6 +231,10 @@ class SkippedFilesWarning(MLTableWarning):
     """Files were left out because the table asks to ignore what does not match."""
 
 
+class DataChangedWarning(MLTableWarning):
+    """The data of a version of a data asset is not as it was when the version was registered."""
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """A warning in the making: found in a worker, merged per class and column, shown once at the end of a read.

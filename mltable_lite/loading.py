@@ -7,6 +7,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from enum import Enum
 from typing import Any
 
@@ -41,16 +42,17 @@ _ENCODINGS = {
 def load(
     uri: str | os.PathLike[str],
     storage_options: Mapping[str, Any] | None = None,
-    ml_client: Any = None,  # noqa: ARG001 - for compatibility
+    ml_client: Any = None,
     *,
     strict: bool | None = None,
 ) -> MLTable:
     """Return the table that an MLTable file describes. Reads the file, no data.
 
     Args:
-        uri: The folder that holds the MLTable file, or the file itself: a local path, ``file://`` or any fsspec URI.
+        uri: The folder that holds the MLTable file, or the file itself: a local path, ``file://``, any fsspec URI, or a
+            data asset: ``azureml:NAME:VERSION``, ``azureml:NAME@latest``.
         storage_options: Options for the storage, as fsspec takes them, used for the file and for its data.
-        ml_client: Accepted for compatibility; only ``azureml:`` assets need it.
+        ml_client: A client of an Azure ML workspace, for ``azureml:`` names that are not registered here.
         strict: Raise where there would be a warning; by default as ``MLTABLE_LITE_STRICT=1`` says.
 
     Raises:
@@ -62,9 +64,11 @@ def load(
         >>> mltable.load("docs/examples/taxi").show(2).shape[0]
         2
     """
-    options = StorageOptions(storage_options)
-    text, base, source = locate.read_mltable(uri, options)
-    spec, notices = parse_text(text, source=source, base=base)
+    options = StorageOptions(
+        {**(storage_options or {}), **({"ml_client": ml_client} if ml_client is not None else {})}
+    )
+    found = locate.read_mltable(uri, options)
+    spec, notices = parse_text(found.text, source=found.source, base=found.base)
     strictly = _strict(strict)
     for notice in notices:
         if strictly:
@@ -72,7 +76,7 @@ def load(
                 f"{notice.text()} (strict mode makes a {notice.category.__name__} an error)"
             )
         warnings.warn(notice.text(), notice.category, stacklevel=2)
-    return MLTable(spec, options, strict=strictly)
+    return MLTable(replace(spec, asset=found.asset), found.options, strict=strictly)
 
 
 def from_paths(

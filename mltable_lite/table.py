@@ -14,6 +14,7 @@ from mltable_lite.traits import Metadata, Traits
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    import dask.dataframe as dd
     import pandas as pd
     import pyarrow as pa
 
@@ -208,15 +209,70 @@ class MLTable:
 
         return to_table(self._query())
 
-    def to_arrow_batches(self) -> pa.RecordBatchReader:
-        """Return the rows as a stream of record batches, with memory bounded by the partitions in flight.
+    def to_arrow_batches(
+        self, *, batch_rows: int | None = None, max_memory: int | str | None = None
+    ) -> pa.RecordBatchReader:
+        """Return the rows as a stream of record batches; the reading ends when the stream is dropped.
+
+        Args:
+            batch_rows: How many rows each batch has, but the last; by default as they are decoded.
+            max_memory: About how much memory waiting batches and decoding take, such as ``"512MB"``; by default a few
+                partitions.
 
         Raises:
             SchemaMismatchError: From the reader, where a later value does not fit the type guessed from the sample.
         """
-        from mltable_lite.output.arrow import to_reader
+        from mltable_lite.output.iterate import to_reader
 
-        return to_reader(self._query())
+        sizes = arguments.stream_sizes("to_arrow_batches", "batch_rows", batch_rows, max_memory)
+        return to_reader(self._query(), *sizes)
+
+    def iter_pandas(
+        self,
+        rows: int = 100_000,
+        *,
+        dtype_backend: DtypeBackend | None = None,
+        max_memory: int | str | None = None,
+    ) -> Iterator[pd.DataFrame]:
+        """Return an iterator of DataFrames that together are `to_pandas_dataframe`, all with the same dtypes.
+
+        Args:
+            rows: How many rows each frame has, but the last.
+            dtype_backend: As in `to_dask_dataframe`.
+            max_memory: As in `to_arrow_batches`.
+
+        Raises:
+            SchemaMismatchError: From the iterator, where a later value does not fit the schema or the dtypes.
+        """
+        from mltable_lite.output.iterate import iter_frames
+
+        sizes = arguments.stream_sizes("iter_pandas", "rows", rows, max_memory)
+        return iter_frames(self._query(), *sizes, dtype_backend, self._options)
+
+    def to_dask_dataframe(
+        self,
+        *,
+        index: str | None = None,
+        dtype_backend: DtypeBackend | None = None,
+        partition_bytes: int | str = "128MiB",
+    ) -> dd.DataFrame:
+        """Return the table as a dask DataFrame with the rows of `to_pandas_dataframe`. Reads metadata, no data.
+
+        `take` and `skip` read as many rows as they count, where no metadata tells the numbers of rows.
+
+        Args:
+            index: A column that becomes the index, with divisions where statistics tell them.
+            dtype_backend: As in `to_pandas_dataframe`. Without one, dtypes are decided before reading: a null in an
+                integer or boolean column without evidence of nulls in metadata or the first rows is an error.
+            partition_bytes: About how much memory a partition takes; smaller row groups, blocks and files are grouped.
+
+        Raises:
+            SchemaMismatchError: When dask computes, where a later value does not fit the schema or the dtypes.
+        """
+        from mltable_lite.output.dask import to_dask
+
+        size = arguments.byte_count("to_dask_dataframe", "partition_bytes", partition_bytes)
+        return to_dask(self._query(), dtype_backend, self._options, size, index)
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         return self.to_arrow_batches().__arrow_c_stream__(requested_schema)
@@ -248,14 +304,22 @@ class MLTable:
     def validate(self) -> None:
         """Check paths, columns, filters and traits, and read the first rows.
 
+        Warns where the data of a data asset that the table is made of is not as it was registered.
+
         Raises:
             UserErrorException: With what is wrong and where.
         """
+        from mltable_lite.output.arrow import to_table
+        from mltable_lite.storage.assets import change_notices
+
         query = self._query()
         missing = [name for name in self.traits.columns() if name not in query.schema.names]
         if missing:
             raise ColumnNotFoundError("traits", missing, query.schema.names)
-        self.take(1).to_arrow_table()
+        first = self.take(1)._query()  # noqa: SLF001 - a table of our own
+        for notice in change_notices(self._spec, self._options):
+            first.catalogue.notices.add(notice)
+        to_table(first)
 
     def save(
         self,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 import mltable_lite
+from mltable_lite.cli.files import cp, ls
 from mltable_lite.errors import MLTableError
 
 if TYPE_CHECKING:
@@ -38,6 +39,10 @@ def main() -> None:
 
     TABLE is the folder of an MLTable file, the file itself, or a URI; by default the working directory.
     """
+
+
+main.add_command(cp)
+main.add_command(ls)
 
 
 def _command(function: Callable[..., None]) -> click.Command:

@@ -21,6 +21,7 @@ from mltable_lite.execute.as_text import as_text, decoded
 from mltable_lite.execute.fields import field_of, value_type
 from mltable_lite.formats.datetime_text import DatetimeFormats
 from mltable_lite.formats.streams import stream_field
+from mltable_lite.formats.text_types import FALSE_WORDS, TRUE_WORDS
 from mltable_lite.formats.text_values import Parsed, parse_bool, parse_datetimes, parse_float, parse_int
 from mltable_lite.storage.options import without_secrets
 from mltable_lite.types import Kind
@@ -158,9 +159,9 @@ class _Report:
         )
 
     def _words(self) -> str:
-        if not (self.target.true_values or self.target.false_values):
-            return "true, 1, t, false, 0, f in any case"
-        true, false = (", ".join(map(repr, v)) for v in (self.target.true_values, self.target.false_values))
+        target = self.target
+        words = (target.true_values, target.false_values) if target.true_values else (TRUE_WORDS, FALSE_WORDS)
+        true, false = (", ".join(map(repr, values)) for values in words)
         return f"true: {true}; false: {false}"
 
     def _datetime_fix(self) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.types as pt
 
 from mltable_lite.errors import DataError, MLTableError, Notices
 from mltable_lite.execute.stream import Block, drawn_rows, keep_matching, with_constants
@@ -19,7 +20,14 @@ if TYPE_CHECKING:
 
     from mltable_lite.execute.sources import Resolved
     from mltable_lite.execute.stats import ScanStats
+    from mltable_lite.formats.base import InputFile
     from mltable_lite.plan import Scan
+
+
+#: Rows that draws are made for at once: their hashes stay in the processor's cache, however long a row group is.
+_DRAWN_ROWS = 1 << 16
+#: Partitions that are read in two goes before it is judged, and the share of them that must have been spared.
+_TRIALS = 4
 
 
 @dataclass(slots=True)
@@ -56,6 +64,14 @@ class ScanTask:
         data = self.source.schema.names
         # Rows are counted by a decoded column, so at least one is, even when only constant columns are wanted.
         self.columns = tuple(name for name in data if name in needed) or tuple(data[:1])
+        self._tried = self._spared = 0
+        self.deciding = self.others = ()
+        if self.source.columnar and scan.predicate is not None:
+            asked = columns_of(scan.predicate)
+            deciding = tuple(name for name in self.columns if name in asked)
+            if 0 < len(deciding) < len(self.columns):
+                self.deciding = deciding
+                self.others = tuple(name for name in self.columns if name not in asked)
         self.constants = resolved.constants.select(
             [n for n in resolved.constants.column_names if n in needed]
         )
@@ -73,14 +89,15 @@ class ScanTask:
         """
         file = self.source.files[partition.file]
         try:
-            if not self._ruled_out(partition):
-                yield from self._decode(partition, ordinal, report, stop)
+            drawn = self._drawn(partition)
+            if not self._ruled_out(partition, drawn):
+                yield from self._decode(partition, ordinal, drawn, report, stop)
         except MLTableError:
             raise
         except (pa.ArrowException, OSError, ValueError, EOFError) as error:
             raise DataError(f"{file.uri}, partition {partition.number}: {error}") from error
 
-    def _ruled_out(self, partition: Partition) -> bool:
+    def _ruled_out(self, partition: Partition, drawn: np.ndarray | None) -> bool:
         scan = self.scan
         if scan.predicate is not None:
             bounds = {}
@@ -89,45 +106,145 @@ class ScanTask:
                 bounds[name] = Bounds.of(value)
             if not can_match(scan.predicate, bounds) or self.source.can_skip(partition, scan.predicate):
                 return True
-        if scan.samples and partition.rows is not None:
-            rows = np.arange(partition.rows, dtype=np.int64)
-            for sampling in scan.samples:
-                rows = rows[drawn_rows(self.source.files[partition.file], partition, rows, sampling)]
-            return len(rows) == 0
-        return False
+        return drawn is not None and not drawn.any()
+
+    def _drawn(self, partition: Partition) -> np.ndarray | None:
+        """Return which rows of a partition the samples keep, where metadata tells how many it has."""
+        if not self.scan.samples or partition.rows is None:
+            return None
+        file = self.source.files[partition.file]
+        kept = [
+            self._sampled(file, partition, np.arange(start, min(start + _DRAWN_ROWS, partition.rows)))
+            for start in range(0, partition.rows, _DRAWN_ROWS)
+        ]
+        return np.concatenate(kept) if kept else np.zeros(0, bool)
+
+    def _sampled(self, file: InputFile, partition: Partition, rows: np.ndarray) -> np.ndarray:
+        """Return which of the rows with these consecutive numbers all samples keep."""
+        kept = rows
+        for sampling in self.scan.samples:
+            kept = kept[drawn_rows(file, partition, kept, sampling)]
+        mask = np.zeros(len(rows), bool)
+        mask[kept - rows[:1]] = True
+        return mask
 
     def _decode(
-        self, partition: Partition, ordinal: int, report: Report, stop: threading.Event
+        self,
+        partition: Partition,
+        ordinal: int,
+        drawn: np.ndarray | None,
+        report: Report,
+        stop: threading.Event,
     ) -> Iterator[Block]:
-        scan = self.scan
-        request = Request(self.columns, first_rows=scan.limit, notices=report.notices)
-        file = self.source.files[partition.file]
         report.decoded = True
+        left = self.scan.limit
+        kept = self._in_two_goes if self._pays else self._in_one_go
+        for block in kept(partition, ordinal, drawn, report, stop):
+            for finished in self._finished(block):
+                report.rows_out += finished.batch.num_rows
+                yield finished
+                if left is not None:
+                    left -= finished.batch.num_rows
+            if left is not None and left <= 0:
+                return
+
+    @property
+    def _pays(self) -> bool:
+        """Whether the predicate's columns are read first: it spares much where no row passes, and costs some else."""
+        return bool(self.deciding) and (self._tried < _TRIALS or self._spared * _TRIALS >= self._tried)
+
+    def _in_one_go(
+        self,
+        partition: Partition,
+        ordinal: int,
+        drawn: np.ndarray | None,
+        report: Report,
+        stop: threading.Event,
+        columns: tuple[str, ...] = (),
+    ) -> Iterator[Block]:
+        """Yield the rows that samples and predicate keep, with the columns read and the constant ones."""
+        scan, file = self.scan, self.source.files[partition.file]
+        drops_rows = bool(scan.samples) or scan.predicate is not None
+        request = Request(
+            columns or self.columns,
+            scan.limit,
+            new_columns=scan.new_columns,
+            encoded=drops_rows,
+            notices=report.notices,
+        )
         first_row = 0
-        left = scan.limit
         for batch in self.source.read(partition, request):
+            if self.constants.num_columns:
+                batch = with_constants(batch, self.constants, partition.file)  # noqa: PLW2901
             block = Block(batch, file, partition, ordinal, first_row)
             first_row += batch.num_rows
             report.rows_decoded += batch.num_rows
-            for sampling in scan.samples:
-                block = block.keep(pa.array(drawn_rows(file, partition, block.row_numbers(), sampling)))
-            block = self._finish(block)
-            report.rows_out += block.batch.num_rows
-            report.bytes_read = request.bytes_read
-            yield block
-            if left is not None:
-                left -= block.batch.num_rows
-                if left <= 0:
-                    return
+            report.bytes_read += request.bytes_read
+            request.bytes_read = 0
+            if scan.samples:
+                kept = (
+                    self._sampled(file, partition, block.row_numbers())
+                    if drawn is None
+                    else drawn[block.first_row : first_row]
+                )
+                block = block.keep(pa.array(kept))
+            yield block if scan.predicate is None else keep_matching(block, scan.predicate)
             if stop.is_set():
                 return
 
-    def _finish(self, block: Block) -> Block:
-        batch = block.batch
-        if self.constants.num_columns:
-            batch = with_constants(batch, self.constants, block.partition.file)
-        block = Block(batch, block.file, block.partition, block.ordinal, block.first_row, block.masks)
-        if self.scan.predicate is not None:
-            block = keep_matching(block, self.scan.predicate)
-        batch = block.batch.select(self.schema.names).replace_schema_metadata(self.schema.metadata)
-        return Block(batch, block.file, block.partition, block.ordinal, block.first_row, block.masks)
+    def _in_two_goes(
+        self,
+        partition: Partition,
+        ordinal: int,
+        drawn: np.ndarray | None,
+        report: Report,
+        stop: threading.Event,
+    ) -> Iterator[Block]:
+        """Yield the same rows; what the predicate does not ask for is decoded only up to the last row that passes."""
+        request = Request(self.others, self.scan.limit, encoded=True, notices=report.notices)
+        others: Iterator[pa.RecordBatch] = iter(())
+        start = end = 0  # the rows of the partition that `batch` holds
+        for block in self._in_one_go(partition, ordinal, drawn, report, stop, self.deciding):
+            if not block.batch.num_rows:
+                continue
+            numbers = block.row_numbers()
+            others = others if end else self.source.read(partition, request)
+            first = 0
+            while first < len(numbers):
+                while end <= numbers[first]:
+                    batch = next(others)
+                    start, end = end, end + batch.num_rows
+                last = int(np.searchsorted(numbers, end))
+                kept = np.zeros(batch.num_rows, bool)
+                kept[numbers[first:last] - start] = True
+                mask = pa.array(kept)
+                both = [block.batch.slice(first, last - first), batch.filter(mask)]
+                joined = pa.RecordBatch.from_arrays(
+                    [column for each in both for column in each.columns],
+                    schema=pa.schema([field for each in both for field in each.schema]),
+                )
+                yield Block(joined, block.file, partition, ordinal, start, (mask,))
+                first = last
+            report.bytes_read += request.bytes_read
+            request.bytes_read = 0
+        self._tried += 1
+        self._spared += not end
+
+    def _finished(self, block: Block) -> Iterator[Block]:
+        """Yield the rows with the scan's columns; encoded texts are decoded, in parts where one array is too small."""
+        found = [block.batch.column(name) for name in self.schema.names]
+        try:
+            arrays = [
+                array.dictionary.take(array.indices)
+                if array.type != field.type and pt.is_dictionary(array.type)
+                else array
+                for array, field in zip(found, self.schema, strict=True)
+            ]
+        except pa.ArrowInvalid:
+            rows = np.arange(block.batch.num_rows)
+            if len(rows) < 2:  # noqa: PLR2004 - nothing to cut
+                raise
+            for half in (rows < len(rows) // 2, rows >= len(rows) // 2):
+                yield from self._finished(block.keep(pa.array(half)))
+        else:
+            yield replace(block, batch=pa.RecordBatch.from_arrays(arrays, schema=self.schema))

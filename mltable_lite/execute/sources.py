@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -18,7 +19,6 @@ from mltable_lite.errors import (
     listed,
 )
 from mltable_lite.execute.fields import field_of
-from mltable_lite.formats import delimited, delta, json_lines, parquet
 from mltable_lite.formats.file_table import FILE_NUMBER, FilesSource
 from mltable_lite.plan import Files, PartitionColumns, Plan, Scan
 from mltable_lite.plan.partition_format import compile_format
@@ -30,12 +30,13 @@ if TYPE_CHECKING:
     from mltable_lite.storage.options import StorageOptions
     from mltable_lite.types import Field
 
-#: A format is a read step and the function that turns listed files into a source.
-FORMATS: dict[type, Callable[[Any, Sequence[Any]], Source]] = {
-    model.ReadDelimited: delimited.inspect,
-    model.ReadParquet: parquet.inspect,
-    model.ReadJsonLines: json_lines.inspect,
-    model.ReadDeltaLake: delta.inspect,
+#: A format is a read step and the module whose ``inspect`` turns listed files into a source. It is loaded when it is
+#: first read: a process that reads one format does not wait for the libraries of the others.
+FORMATS: dict[type, str] = {
+    model.ReadDelimited: "mltable_lite.formats.delimited",
+    model.ReadParquet: "mltable_lite.formats.parquet",
+    model.ReadJsonLines: "mltable_lite.formats.json_lines",
+    model.ReadDeltaLake: "mltable_lite.formats.delta",
 }
 
 #: Runs a bound plan over files to the end: (plan) -> table with a column of file numbers. `stream` provides it.
@@ -110,6 +111,15 @@ class Catalogue:
         )
         return notices
 
+    def find_columns(self, names: Sequence[str]) -> bool:
+        """Look through the whole input for columns that only later rows may bring; tell whether that was done."""
+        for (plan, reader), resolved in list(self._scans.items()):
+            if any(resolved.source.may_bring(name) for name in names):
+                notices = self.widen(Scan(plan, reader), ())
+                self.notices.extend(notices or Notices())
+                return notices is not None
+        return False
+
     def _resolve(self, scan: Scan) -> Resolved:
         leaf = _leaf(scan)
         assert scan.reader is not None
@@ -124,7 +134,7 @@ class Catalogue:
                 "extract_columns_from_partition_format before read_delta_lake: a Delta table brings its partition "
                 "columns itself. Remove the step, or put it after read_delta_lake to use the data files' paths."
             )
-        source = FORMATS[type(scan.reader)](scan.reader, chosen)
+        source: Source = import_module(FORMATS[type(scan.reader)]).inspect(scan.reader, chosen)
         self.notices.extend(source.notices)
         return self._compose(scan, source, table, skipped)
 
@@ -132,12 +142,13 @@ class Catalogue:
         leaf = _leaf(scan)
         assert scan.reader is not None
         extra = [name for name in constants.column_names if name != leaf.column]
-        paths = pa.array([file.path for file in source.files], pa.string())
-        constants = constants.select(extra)
+        added = [constants.schema.field(name) for name in extra]
+        values = constants.select(extra).columns
         path = [pa.field(leaf.column, pa.string())] if scan.reader.include_path_column else []
         if path:
-            constants = constants.add_column(0, path[0], paths)
-        added = [constants.schema.field(name) for name in extra]
+            # Those of the data files: a Delta table has more of them than the one folder that was listed.
+            values = [pa.array([file.path for file in source.files], pa.string()), *values]
+        constants = pa.table(values, schema=pa.schema([*path, *added]))
         first = isinstance(scan.reader, model.ReadDelimited)
         data = list(source.schema)
         fields = [*path, *added, *data] if first else [*path, *data, *added]
@@ -191,7 +202,11 @@ class Catalogue:
 def _partition_array(values: list[Any], *, typed: bool) -> pa.Array:
     if any(value is not None and not isinstance(value, str) for value in values):
         return pa.array(values, pa.timestamp("us"))
-    return delimited.type_texts(values) if typed else pa.array(values, pa.string())
+    if not typed:
+        return pa.array(values, pa.string())
+    from mltable_lite.formats.text_types import type_texts
+
+    return type_texts(values)
 
 
 def _leaf(plan: Plan) -> Files:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -30,7 +30,6 @@ from mltable_lite.plan import (
 from mltable_lite.spec.model import Names
 
 if TYPE_CHECKING:
-    from mltable_lite.execute.sources import Catalogue
     from mltable_lite.expr import Expr
     from mltable_lite.formats.base import InputFile, Partition
 
@@ -79,7 +78,17 @@ class Block:
 Stage = Callable[[Block, Notices], Block]
 
 
-def row_wise_stage(node: Plan, catalogue: Catalogue) -> Stage:
+class FileValues(Protocol):
+    """Knows the values of partition formats, one row a file: the catalogue, or what was taken out of it."""
+
+    def partition_columns(self, node: PartitionColumns) -> pa.Table:
+        """Return the values."""
+
+    def matching_files(self, node: PartitionColumns) -> pa.Array | None:
+        """Return which files match; `None` for all."""
+
+
+def row_wise_stage(node: Plan, catalogue: FileValues) -> Stage:
     """Return what a row-wise node of a bound plan does to each block."""
     match node:
         case Filter():
@@ -121,7 +130,8 @@ def drawn_rows(file: InputFile, partition: Partition, rows: np.ndarray, sampling
         return np.zeros(0, dtype=bool)
     first = int(rows[0])
     keys = row_keys(file.position, partition.number, first, int(rows[-1]) - first + 1)
-    keys = keys[rows - first]
+    if len(keys) > len(rows):
+        keys = keys[rows - first]
     return sample_mask(keys, sampling.lower, sampling.upper, sampling.seed, sampling.step)
 
 

@@ -24,6 +24,7 @@ from mltable_lite.expr.nodes import (
     Word,
 )
 from mltable_lite.expr.parse import parse
+from mltable_lite.expr.places import show_place
 from mltable_lite.expr.prune import Bounds, can_match
 from mltable_lite.expr.text import to_text
 
@@ -52,5 +53,6 @@ __all__ = [
     "conjuncts",
     "fold",
     "parse",
+    "show_place",
     "to_text",
 ]

@@ -29,6 +29,7 @@ from mltable_lite.expr.nodes import (
     Value,
     Word,
 )
+from mltable_lite.expr.places import first_of, inside
 from mltable_lite.expr.text import to_text
 from mltable_lite.types import Field, Kind
 
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 _FAMILY = {
     **dict.fromkeys(functions.TEXT, "text"),
     **dict.fromkeys(functions.NUMBER, "number"),
-    **dict.fromkeys(functions.TEMPORAL, "time"),
+    **dict.fromkeys(functions.TEMPORAL, "moment"),
 }
 _INCOMPARABLE = frozenset({Kind.LIST, Kind.STRUCT, Kind.MAP, Kind.OTHER})
 _COLUMN_TYPE = {
@@ -87,7 +88,9 @@ def bind(expr: Expr, fields: Sequence[Field]) -> Expr:
     by_name = {field.name: field for field in fields}
     missing = sorted(columns_of(expr) - by_name.keys())
     if missing:
-        raise ColumnNotFoundError("filter", missing, list(by_name))
+        error = ColumnNotFoundError("filter", missing, list(by_name))
+        inside(error, Column(first_of(missing, expr)))
+        raise error
     bound = _Binder(by_name).bind(expr)
     if bound.kind is not Kind.BOOLEAN and not (bound.kind is Kind.NULL and isinstance(bound.expr, Column)):
         raise FilterTypeError(
@@ -102,6 +105,13 @@ class _Binder:
         self.fields = fields
 
     def bind(self, expr: Expr) -> _Typed:
+        try:
+            return self.bound(expr)
+        except (FilterTypeError, ColumnNotFoundError) as error:
+            inside(error, expr)
+            raise
+
+    def bound(self, expr: Expr) -> _Typed:
         match expr:
             case Column(name):
                 return _Typed(expr, self.fields[name])
@@ -146,16 +156,18 @@ class _Binder:
                 example = {"number": Literal(0), "text": Literal("")}[typed.family]
                 hint = f"write a comparison, such as {to_text(Compare('!=', typed.expr, example))!r}"
             word = type(whole).__name__.lower() if not isinstance(whole, IfElse) else "if"
-            raise FilterTypeError(
-                f"filter: {word!r} takes booleans, and {to_text(typed.expr)!r} is {typed.kind}; {hint}."
+            raise _at(
+                expr,
+                f"filter: {word!r} takes booleans, and {to_text(typed.expr)!r} is {typed.kind}; {hint}.",
             )
         return typed.expr
 
     def number(self, expr: Expr, whole: Expr) -> _Typed:
         typed = self.bind(expr)
         if typed.kind not in functions.NUMBER | {Kind.NULL}:
-            raise FilterTypeError(
-                f"filter: {to_text(whole)!r} computes with {typed}, which is no number.{_convert(typed, Kind.FLOAT)}"
+            raise _at(
+                expr,
+                f"filter: {to_text(whole)!r} computes with {typed}, which is no number.{_convert(typed, Kind.FLOAT)}",
             )
         return typed
 
@@ -205,13 +217,15 @@ class _Binder:
                     if Kind.DATE in accepted
                     else Kind.FLOAT
                 )
-                raise FilterTypeError(
+                raise _at(
+                    expr.arguments[position],
                     f"filter: {expr.function} takes {listed(sorted(accepted - {Kind.STREAM}))}, "
-                    f"and {to_text(argument.expr)!r} is {argument.kind}.{_convert(argument, wanted)}"
+                    f"and {to_text(argument.expr)!r} is {argument.kind}.{_convert(argument, wanted)}",
                 )
             if position in function.literal and not isinstance(argument.expr, Literal):
-                raise FilterTypeError(
-                    f"filter: the second argument of {expr.function} is a literal, not {to_text(argument.expr)!r}."
+                raise _at(
+                    expr.arguments[position],
+                    f"filter: the second argument of {expr.function} is a literal, not {to_text(argument.expr)!r}.",
                 )
         if expr.function == "matches":
             _check_pattern(expr)
@@ -344,6 +358,12 @@ def _check_pattern(expr: Call) -> None:
 
 
 # --------------------------------------------------------------------------- texts
+def _at(expr: Expr, message: str) -> FilterTypeError:
+    error = FilterTypeError(message)
+    inside(error, expr)
+    return error
+
+
 def _clash(whole: Expr, verb: str, one: _Typed, other: _Typed) -> FilterTypeError:
     literal, rest = (one, other) if isinstance(one.expr, Literal) else (other, one)
     return FilterTypeError(f"filter: {to_text(whole)!r} {verb.format(one, other)}.{_advice(literal, rest)}")
@@ -359,7 +379,7 @@ def _advice(one: _Typed, other: _Typed) -> str:
         return f" Write {bool(value)}."
     if value is not None and not isinstance(value, (bool, datetime)) and other.family == "text":
         return f" Write the text in quotes: '{value}'.{_convert(other, one.kind)}"
-    if isinstance(value, (int, float, Decimal)) and other.family == "time":
+    if isinstance(value, (int, float, Decimal)) and other.family == "moment":
         return " Write a date: '2024-01-31', or datetime(2024, 1, 31, 12, 30)."
     return _convert(other, one.kind) or _convert(one, other.kind)
 

@@ -102,11 +102,16 @@ def is_bare_name(name: str) -> bool:
 
 def syntax_error(text: str, position: int, message: str) -> FilterSyntaxError:
     """Return the error with the text around a position (in characters) and a caret under it."""
+    return FilterSyntaxError(f"filter: {message}\n{picture(text, position)}")
+
+
+def picture(text: str, position: int) -> str:
+    """Return two lines: the text around a position, in characters, and a caret under it."""
     start = max(0, position - _SHOWN_CHARACTERS * 2 // 3)
     shown = "".join(c if c.isprintable() else " " for c in text[start : start + _SHOWN_CHARACTERS])
     before, after = "..." if start else "", "..." if start + _SHOWN_CHARACTERS < len(text) else ""
     caret = " " * (position - start + len(before)) + "^"
-    return FilterSyntaxError(f"filter: {message}\n    {before}{shown}{after}\n    {caret}")
+    return f"    {before}{shown}{after}\n    {caret}"
 
 
 def tokenise(text: str) -> Tokens:

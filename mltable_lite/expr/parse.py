@@ -84,6 +84,18 @@ def parse(text: str) -> Expr:
         raise
 
 
+def places(text: str) -> list[tuple[Expr, int, int]]:
+    """Return the expressions that a filter's text says, from the inside out, each with its first character and its end.
+
+    Raises:
+        FilterSyntaxError: The text is not in the filter language.
+    """
+    tokens = tokenise(text)
+    translator = _Translator(tokens)
+    translator.expression(_python_tree(tokens))
+    return translator.places
+
+
 def _is_filter(text: str) -> bool:
     try:
         tokens = tokenise(text)
@@ -139,19 +151,28 @@ class _Translator:
     def __init__(self, tokens: Tokens) -> None:
         self.tokens = tokens
         self.repeated = 0
+        self.places: list[tuple[Expr, int, int]] = []
 
     def fail(self, node: ast.expr, message: str) -> FilterSyntaxError:
         return syntax_error(self.tokens.text, self.tokens.position(node.col_offset), message)
 
     def source(self, node: ast.expr) -> str:
-        start, end = self.tokens.position(node.col_offset), self.tokens.position(node.end_col_offset or 0)
+        start, end = self.span(node, node)
         return self.tokens.text[start:end]
+
+    def span(self, first: ast.expr, last: ast.expr) -> tuple[int, int]:
+        return self.tokens.position(first.col_offset), self.tokens.position(last.end_col_offset or 0)
 
     def name(self, node: ast.expr, fallback: str) -> str:
         """Return a name as the user wrote it, found by where it ends."""
         return self.tokens.names.get(node.end_col_offset or 0, fallback)
 
     def expression(self, node: ast.expr) -> Expr:
+        found = self.translated(node)
+        self.places.append((found, *self.span(node, node)))
+        return found
+
+    def translated(self, node: ast.expr) -> Expr:
         match node:
             case ast.BoolOp():
                 operands = tuple(self.expression(value) for value in node.values)
@@ -213,6 +234,8 @@ class _Translator:
         pairs = zip([node.left, *node.comparators], node.ops, node.comparators, strict=False)
         expressions: dict[ast.expr, Expr] = {}
         parts = tuple(self.pair(left, op, right, expressions) for left, op, right in pairs)
+        for part, left, right in zip(parts, [node.left, *node.comparators], node.comparators, strict=False):
+            self.places.append((part, *self.span(left, right)))
         if len(parts) == 1:
             return parts[0]
         for middle in node.comparators[:-1]:

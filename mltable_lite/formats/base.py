@@ -8,18 +8,19 @@ only decodes the columns asked for, in row order, and stops when its consumer st
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from mltable_lite.errors import Notices
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
-    from mltable_lite.expr import Expr
+    from mltable_lite.expr import Bounds, Expr
 
 
 class InputFile(Protocol):
@@ -41,8 +42,12 @@ class InputFile(Protocol):
     def position(self) -> int:
         """Its number in the listing: part of every row's identity."""
 
-    def open(self) -> pa.NativeFile:
-        """Open for random access; errors come as errors of our tree and name the file."""
+    def open(self, ranges: Sequence[tuple[int, int]] = ()) -> pa.NativeFile:
+        """Open for random access; errors come as errors of our tree and name the file.
+
+        Args:
+            ranges: The bytes of a remote file that will be read, where they are known: they are fetched at once.
+        """
 
     def read_range(self, start: int, stop: int) -> bytes:
         """Return the bytes [start, stop), fewer only where the file ends."""
@@ -99,13 +104,19 @@ class Request:
     Attributes:
         columns: Columns to decode, at least one, names of the source's schema. Batches hold exactly these, in this
             order, with the schema's types.
+        new_columns: Whether a row may not bring a column that the schema does not have: then it does not fit. Else
+            such a column is of no interest.
         first_rows: A hint that only about this many rows will be consumed: decode little at first.
+        encoded: Texts may come dictionary-encoded, as they are stored: most rows will be dropped, and whoever drops
+            them decodes the others.
         notices: Where the source reports what becomes a warning.
         bytes_read: The source adds the bytes it read (compressed, as stored) for the statistics.
     """
 
     columns: tuple[str, ...]
     first_rows: int | None = None
+    new_columns: bool = True
+    encoded: bool = False
     notices: Notices = field(default_factory=Notices)
     bytes_read: int = 0
 
@@ -115,6 +126,8 @@ class Source(ABC):
 
     files: Sequence[InputFile]
     schema: pa.Schema
+    #: Whether columns are stored apart, so that some can be read first and the others later, or not at all.
+    columnar: ClassVar[bool] = False
 
     @abstractmethod
     def partitions(self) -> Iterator[Partition]:
@@ -125,9 +138,15 @@ class Source(ABC):
         """Decode a partition: all of its rows in order, as batches with the columns of the request.
 
         Raises:
-            SchemaMismatchError: A value does not fit the schema. Outputs that can start again then call `widen`.
+            SchemaMismatchError: A value does not fit the schema, or a column is new and wanted. Outputs that can start again then call `widen`.
             DataError: The bytes are not what the format says; names file, line or row group, and column.
         """
+
+    def stored_bytes(self, partition: Partition) -> int:
+        """Return about how many bytes of its file a partition is, at most; 0 where nobody knows."""
+        if partition.rows is None and partition.stop > 0:  # a block of text
+            return partition.stop - partition.start
+        return self.files[partition.file].size or 0
 
     def can_skip(self, partition: Partition, predicate: Expr) -> bool:  # noqa: ARG002 - for formats with statistics
         """Tell whether statistics prove that no row of the partition passes the (bound) predicate."""
@@ -139,6 +158,25 @@ class Source(ABC):
         Files keep their index and their position, so a pruned source yields the same partitions with fewer files.
         """
         return self
+
+    def select(self, files: Sequence[int]) -> Source:
+        """Return this source over only some files, ascending: what is sent to where their partitions are read.
+
+        Partitions of the result name a file by its place in `files`; in all else they are the same. A format that
+        keeps more of each file than its entry in `files` selects that, too.
+        """
+        chosen = copy.copy(self)
+        # Sources are frozen for everyone else.
+        object.__setattr__(chosen, "files", tuple(self.files[file] for file in files))
+        return chosen
+
+    def bounds(self, partition: Partition, columns: Sequence[str]) -> Mapping[str, Bounds]:  # noqa: ARG002 - see can_skip
+        """Return what metadata tells of the values of columns in a partition; nothing of those it does not know."""
+        return {}
+
+    def may_bring(self, name: str) -> bool:  # noqa: ARG002 - for formats that look at a sample
+        """Tell whether rows that were not looked at may have a column of this name, which `schema` lacks."""
+        return False
 
     def widen(self, columns: tuple[str, ...]) -> tuple[Source, Notices] | None:  # noqa: ARG002 - for guessed types
         """Return this source with the schema that the whole input has in these columns, and what was widened.

@@ -15,7 +15,7 @@ import pyarrow.types as pt
 from mltable_lite.formats.unify import is_list
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 STORED_NAME = b"mltable_lite.stored_name"
 STORED_ID = b"mltable_lite.stored_id"
@@ -30,7 +30,7 @@ def stored_field(stored: Iterable[pa.Field], wanted: pa.Field) -> int | None:
         return next(
             (i for i, f in enumerate(stored) if (f.metadata or {}).get(_PARQUET_ID) == identity), None
         )
-    name = metadata.get(STORED_NAME, wanted.name.encode()).decode()
+    name = metadata[STORED_NAME].decode() if STORED_NAME in metadata else wanted.name
     return next((i for i, f in enumerate(stored) if f.name == name), None)
 
 
@@ -54,6 +54,12 @@ def conform(array: pa.Array, target: pa.DataType) -> pa.Array:
     if pt.is_map(array.type) and pt.is_map(target) and _has_struct(target):
         return _conform_map(array, target)
     return array.cast(target)
+
+
+def batch_of(arrays: Sequence[pa.Array], schema: pa.Schema) -> pa.RecordBatch:
+    """Return the arrays as a batch with the schema's fields, save for those that came dictionary-encoded."""
+    fields = [f if f.type == a.type else f.with_type(a.type) for f, a in zip(schema, arrays, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
 
 
 def _conform_struct(array: pa.Array, target: pa.DataType) -> pa.Array:
@@ -112,6 +118,8 @@ def _has_struct(t: pa.DataType) -> bool:
 
 def _renames(t: pa.DataType) -> bool:
     """Tell whether a field inside the type is stored under another name or found by an id."""
+    if not t.num_fields:
+        return False
     if pt.is_struct(t):
         return any(
             STORED_NAME in (f.metadata or {}) or STORED_ID in (f.metadata or {}) or _renames(f.type)

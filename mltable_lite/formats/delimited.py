@@ -7,12 +7,14 @@ source that they all fit.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from mltable_lite.errors import ArgumentError, Notice, Notices, SchemaMismatchError, TypeWidenedWarning
+from mltable_lite.expr import Bounds
 from mltable_lite.formats.base import InputFile, Partition, Request, Source
 from mltable_lite.formats.delimited_columns import Column, given_types, shown
 from mltable_lite.formats.delimited_header import Headers, column_names
@@ -21,7 +23,7 @@ from mltable_lite.formats.delimited_pieces import Piece, dialect_of, pieces, sho
 from mltable_lite.formats.delimited_rows import QUOTE, OpenQuoteError, rows
 from mltable_lite.formats.delimited_survey import Survey
 from mltable_lite.formats.text_blocks import split_ranges
-from mltable_lite.formats.text_types import NOTHING, TEXT, Kind, Seen, type_of, type_texts
+from mltable_lite.formats.text_types import EMPTY_TEXT, NOTHING, TEXT, Kind, Seen, type_of, type_texts
 from mltable_lite.spec.model import SAMPLE_ROWS, InferTypes, ReadDelimited
 
 if TYPE_CHECKING:
@@ -88,7 +90,7 @@ class DelimitedSource(Source):
         for piece in pieces(self.files[partition.file], partition.file, ranges, self.reader, headers):
             request.bytes_read += piece.stored_bytes
             parser = parser or Parser(piece.dialect, max(len(positions), 1), self.threads)
-            cells, size = self._cells(piece, parser, wanted, positions)
+            cells, size = self._cells(piece, parser, wanted, positions, new_columns=request.new_columns)
             arrays = [
                 column.values(cells[positions[column.name]], piece, request.notices, self._guessed_from)
                 if column.name in positions
@@ -97,8 +99,31 @@ class DelimitedSource(Source):
             ]
             yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
+    def select(self, files: Sequence[int]) -> DelimitedSource:
+        """Return this source over only some files, with their headers; which file was the first is kept."""
+        layouts = self.layouts
+        if self.reader.header == "all_files_different_headers":
+            layouts = tuple(layouts[file] for file in files)
+        first = self.first_file
+        if first is not None:
+            first = (files.index(first[0]) if first[0] in files else -1, first[1])
+        chosen = tuple(self.files[file] for file in files)
+        return replace(self, files=chosen, layouts=layouts, first_file=first)
+
+    def bounds(self, partition: Partition, columns: Sequence[str]) -> dict[str, Bounds]:
+        """Return that columns which the partition's file does not have are null in it."""
+        header, width = self.layouts[self._headers().layout(partition.file)] if self.layouts else ((), 0)
+        present = column_names(header, width)
+        return {name: Bounds.of(None) for name in columns if name not in present}
+
     def _cells(
-        self, piece: Piece, parser: Parser, wanted: Sequence[Column], positions: dict[str, int]
+        self,
+        piece: Piece,
+        parser: Parser,
+        wanted: Sequence[Column],
+        positions: dict[str, int],
+        *,
+        new_columns: bool,
     ) -> tuple[dict[int, Any], int]:
         """Return the wanted columns of a piece that its file has, as texts or values, and the number of rows."""
         types = {positions[column.name]: column.read_as for column in wanted if column.name in positions}
@@ -110,9 +135,13 @@ class DelimitedSource(Source):
             texts = parser.texts(piece.data, list(types))
         except OpenQuoteError as error:
             raise piece.open_quote(error) from None
-        if len(texts.columns) > len(positions):
+        if new_columns and len(texts.columns) > len(positions):
             raise self._long_row(piece, positions)
         return {position: texts.column(position) for position in types}, texts.rows
+
+    def may_bring(self, name: str) -> bool:
+        """Tell whether a row past the sample may be so long that it has a column of this name."""
+        return name not in self.schema.names and re.fullmatch(r"Column[0-9]+(_[0-9]+)*", name) is not None
 
     def widen(self, columns: tuple[str, ...]) -> tuple[DelimitedSource, Notices]:
         """Return the source whose types, in these columns, are those of all rows, with every column that a row has.
@@ -127,6 +156,8 @@ class DelimitedSource(Source):
         source = _source(self.reader, self.files, survey, {c.name: c for c in self.columns}, seen)
         notices, now = Notices(), {column.name: column for column in source.columns}
         for name, found in survey.misfits.items():
+            if name in known and known[name].kind is now[name].type.kind is Kind.TEXT:
+                continue  # a text all the same
             what = (
                 f"values are not {known[name].called}, as guessed from {self._guessed_from}: read as {now[name].type.called}"
                 if name in known
@@ -216,7 +247,7 @@ def _source(
             # No row that was seen belongs to a file with this column: text loses nothing.
             return Column(name, TEXT)
         guess = type_of(flags or NOTHING)
-        guess = TEXT if guess.kind is Kind.NULL and read.empty_as_string else guess
+        guess = EMPTY_TEXT if guess.kind is Kind.NULL and read.empty_as_string else guess
         return Column(name, guess, given.get(name), date_only=Seen.CLOCK not in (flags or NOTHING))
 
     return DelimitedSource(files, read, tuple(map(column, names)), layouts, headers.first)

@@ -131,8 +131,11 @@ class Column:
         assert self.given is not None
         if self.given.name == "string":
             return cells
-        # A quoted empty cell is no number, no date and no boolean.
-        parsed = _parse(pc.if_else(pc.equal(cells, ""), pa.scalar(None, cells.type), cells), self.given)
+        texts = cells
+        if self.given.mismatch_as not in ("true", "false"):
+            # A quoted empty cell is no number, no date and no boolean; it may only be a mismatch that has a value.
+            texts = pc.if_else(pc.equal(cells, ""), pa.scalar(None, cells.type), cells)
+        parsed = _parse(texts, self.given)
         for mask, became in ((parsed.failed, "became null"), (parsed.lossy, "lost a part")):
             count = pc.sum(mask).as_py()
             if not count:

@@ -18,13 +18,17 @@ def column_names(header: Sequence[str], width: int) -> tuple[str, ...]:
     """Return unique names for at least `width` columns.
 
     A column without a name is called ``Column<n>``, n its position from 1. A name that an earlier column has gets
-    ``_<p>``, p its position from 0.
+    ``_1``, the next one ``_2`` and so on, whatever the names are: ``a, b, a, b`` become ``a, b, a_1, b_2``.
+
+    Source: observed on the reference.
     """
     names: dict[str, None] = {}
+    doubled = 0
     for position, (cell, _) in enumerate(zip_longest(header, range(width))):
         name = cell or f"Column{position + 1}"
         while name in names:
-            name = f"{name}_{position}"
+            doubled += 1
+            name = f"{name}_{doubled}"
         names[name] = None
     return tuple(names)
 

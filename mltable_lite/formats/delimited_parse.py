@@ -170,7 +170,12 @@ class Parser:
         if ragged is not None:
             # Every odd row is closed in itself here: in its line, or among quotes that all are plain.
             ragged += [(number - 1, next(rows(text, dialect)).fields) for number, text in odd]
-        return {position: table.column(str(position)).combine_chunks() for position in types}
+        return {position: _one_array(table.column(str(position))) for position in types}
+
+
+def _one_array(column: Any) -> Any:
+    """Return a column as one array; ``combine_chunks`` copies even what is one already."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def _insert_rows(columns: list[Any], ragged: Sequence[tuple[int, list[str | None]]]) -> list[Any]:
@@ -230,6 +235,8 @@ def _read_otherwise(data: bytes, columns: Mapping[int, Any]) -> set[int]:
     other = integers if integers and _has_hexadecimal(data) else set()
     for position, column in columns.items():
         if pa.types.is_floating(column.type):
+            if _are_small(column):
+                continue
             ends = pc.min_max(column).as_py()
             large = ends["max"] is not None and max(-ends["min"], ends["max"]) >= EXACT_FLOAT
             # Arrow reads nan(1), too.
@@ -240,10 +247,18 @@ def _read_otherwise(data: bytes, columns: Mapping[int, Any]) -> set[int]:
     return other
 
 
+def _are_small(floats: Any) -> bool:
+    """Tell, faster than Arrow does, whether all floats are small numbers; not so where one is NaN."""
+    values = np.frombuffer(floats.buffers()[1], np.float64)[floats.offset :][: len(floats)]
+    return not len(values) or max(values.max(), -values.min()) < EXACT_FLOAT
+
+
 def _has_whole_years(dates: Any) -> bool:
     """Tell whether dates are of years that nanoseconds hold in full."""
-    ends = pc.min_max(dates).as_py()
-    return ends["min"] is None or (NS_YEARS[0] <= ends["min"].year and ends["max"].year <= NS_YEARS[1])
+    ends = pc.min_max(dates)
+    # Arrow knows years that Python's dates do not: 0, and those past 9999.
+    first, last = pc.year(ends["min"]).as_py(), pc.year(ends["max"]).as_py()
+    return first is None or (NS_YEARS[0] <= first and last <= NS_YEARS[1])
 
 
 def _has_hexadecimal(data: bytes) -> bool:

@@ -13,6 +13,7 @@ from mltable_lite.formats.delimited_header import Headers, column_names
 from mltable_lite.formats.delimited_parse import Parser
 from mltable_lite.formats.delimited_pieces import FIRST_BYTES, Piece, pieces
 from mltable_lite.formats.delimited_rows import OpenQuoteError
+from mltable_lite.formats.heads import with_heads
 from mltable_lite.formats.text_blocks import CHUNK_BYTES, split_ranges
 from mltable_lite.formats.text_types import NOTHING, NULL, Seen, TextType, find_misfits, see
 
@@ -61,8 +62,11 @@ class Survey:
         return column_names(self.headers.cells.get(layout, ()), self.widths.get(layout, 0))
 
     def look_at(self, files: Sequence[InputFile], most_rows: int | None = None) -> None:
-        """Look at the rows of all files, or at the first of them, and at every header line that gives names."""
-        for number, file in enumerate(files):
+        """Look at the rows of all files, or at the first of them, and at every header line that gives names.
+
+        Of columns that no such row has the first rows are looked at, wherever they are.
+        """
+        for number, file in enumerate(with_heads(files)):
             enough = most_rows is not None and self.rows >= most_rows
             if enough and (
                 self.headers.mode == "no_header" or self.headers.layout(number) in self.headers.cells
@@ -78,13 +82,20 @@ class Survey:
             file, number, _growing(file, self.reader, first_bytes), self.reader, self.headers
         ):
             left = None if most_rows is None else most_rows - self.rows
-            if left == 0:
+            if left != 0:
+                self._look_at_piece(piece, layout, left)
+                continue
+            # Enough rows were seen, but none of columns that this file is the first to have.
+            new = frozenset(self.names(layout)) - self.seen.keys()
+            if not new:
                 return
-            self._look_at_piece(piece, layout, left)
+            self._look_at_piece(piece, layout, most_rows, new)
 
-    def _look_at_piece(self, piece: Piece, layout: int, most_rows: int | None) -> None:
+    def _look_at_piece(
+        self, piece: Piece, layout: int, most_rows: int | None, only: frozenset[str] | None = None
+    ) -> None:
         names = self.names(layout)
-        wanted = [position for position, name in enumerate(names) if self._is_wanted(name)]
+        wanted = [position for position, name in enumerate(names) if self._is_wanted(name, only)]
         try:
             texts = Parser(piece.dialect, len(names) or 1).texts(piece.data, wanted or [0], most_rows)
         except OpenQuoteError as error:
@@ -92,13 +103,15 @@ class Survey:
         if not texts.rows:
             return
         self.widths[layout] = max(len(texts.columns), len(names))
-        self.rows += texts.rows
+        self.rows += texts.rows if only is None else 0
         for position, name in enumerate(self.names(layout)):
             self.seen.setdefault(name, NOTHING)
-            if self._is_wanted(name):
+            if self._is_wanted(name, only):
                 self._look_at_column(name, texts.column(position), piece)
 
-    def _is_wanted(self, name: str) -> bool:
+    def _is_wanted(self, name: str, only: frozenset[str] | None) -> bool:
+        if only is not None:
+            return name in only
         return self.known is None or name in self.columns or name not in self.known
 
     def _look_at_column(self, name: str, texts: Any, piece: Piece) -> None:

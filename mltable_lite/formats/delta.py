@@ -17,9 +17,9 @@ import pyarrow.types as pt
 from mltable_lite.errors import SourceNotFoundError
 from mltable_lite.expr import Bounds, can_match, columns_of
 from mltable_lite.formats.base import Partition, Request, Source
-from mltable_lite.formats.conform import STORED_NAME, without_marks
+from mltable_lite.formats.conform import STORED_NAME, batch_of, without_marks
 from mltable_lite.formats.delta_log import Snapshot, open_snapshot
-from mltable_lite.formats.footers import footer_of
+from mltable_lite.formats.footers import footer_of, forget_with
 from mltable_lite.formats.row_groups import Decoder, may_match
 from mltable_lite.formats.statistics import bounds_of
 from mltable_lite.formats.unify import unify
@@ -58,7 +58,9 @@ def inspect(read: ReadDeltaLake, folders: Sequence[InputFolder]) -> DeltaSource:
         for path, size in zip(*columns, strict=True):
             files.append(snapshot.folder.file(path, size, len(files)))
     schema = unify([(s.folder.uri, _as_seen(s.schema)) for s in snapshots])
-    return DeltaSource(tuple(files), schema, snapshots)
+    source = DeltaSource(tuple(files), schema, snapshots)
+    forget_with(source, source.token)
+    return source
 
 
 def _as_seen(schema: pa.Schema) -> pa.Schema:
@@ -77,6 +79,7 @@ class DeltaSource(Source):
         token: Tells this reading of the files from others, for cached footers.
     """
 
+    columnar = True
     files: Sequence[InputFile]
     schema: pa.Schema
     snapshots: tuple[Snapshot, ...]
@@ -120,12 +123,12 @@ class DeltaSource(Source):
                 keep[here] = False
                 columns = {name: array.filter(pa.array(keep)) for name, array in columns.items()}
             columns |= {name: _repeated(snapshot.constant(index, name), left) for name in constants}
-            yield pa.RecordBatch.from_arrays(
+            yield batch_of(
                 [
                     decoder.fit(columns[f.name], f) if f.name in columns else pa.nulls(left, f.type)
                     for f in wanted
                 ],
-                schema=wanted,
+                wanted,
             )
 
     def can_skip(self, partition: Partition, predicate: Expr) -> bool:
@@ -143,6 +146,20 @@ class DeltaSource(Source):
         files = range(len(self.files)) if self.kept is None else self.kept
         return replace(self, kept=tuple(file for file in files if not self._ruled_out(file, predicate)))
 
+    def select(self, files: Sequence[int]) -> DeltaSource:
+        """Return this source over only some files, with what the log tells of them."""
+        chosen: list[list[int]] = [[] for _ in self.snapshots]
+        for number, index in map(self._place, files):
+            chosen[number].append(index)
+        snapshots = tuple(s.select(indices) for s, indices in zip(self.snapshots, chosen, strict=True))
+        return replace(self, files=tuple(self.files[f] for f in files), snapshots=snapshots, kept=None)
+
+    def bounds(self, partition: Partition, columns: Sequence[str]) -> dict[str, Bounds]:
+        """Return the bounds that the log tells for the whole file; no file is opened."""
+        snapshot, index = self._locate(partition.file)
+        found = {name: _file_bounds(snapshot, index, name, self.schema.field(name).type) for name in columns}
+        return {name: known for name, known in found.items() if known is not None}
+
     @property
     def pushdown(self) -> str:
         """What partitions are pruned by."""
@@ -150,9 +167,13 @@ class DeltaSource(Source):
 
     def _locate(self, file: int) -> tuple[Snapshot, int]:
         """Return a file's table and its index there."""
+        number, index = self._place(file)
+        return self.snapshots[number], index
+
+    def _place(self, file: int) -> tuple[int, int]:
         ends = list(accumulate(s.files.num_rows for s in self.snapshots))
         number = bisect_right(ends, file)
-        return self.snapshots[number], file - (ends[number - 1] if number else 0)
+        return number, file - (ends[number - 1] if number else 0)
 
     def _deleted(self, file: int, first: int, rows: int) -> NDArray[np.int64]:
         """Return the numbers, within the file, of the deleted rows in [first, first + rows)."""

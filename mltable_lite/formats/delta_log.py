@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -49,7 +49,8 @@ _FEATURES = frozenset(
 _VARIANT_FEATURES = frozenset({"variantType", "variantType-preview", "variantShredding-preview"})
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 _REFUSED = re.compile(
-    r"unauthori[sz]ed|forbidden|permission|authenticat|not authori[sz]ed|access denied", re.IGNORECASE
+    r"unauthori[sz]ed|forbidden|permission|authenticat|not authori[sz]ed|access denied|privileges",
+    re.IGNORECASE,
 )
 _MAPPING = b"delta.columnMapping."
 
@@ -79,6 +80,11 @@ class Snapshot:
         """Return the value of a partition column in a file."""
         value = self.files.column("partition")[index]
         return value[column] if value.is_valid else pa.scalar(None, self.schema.field(column).type)
+
+    def select(self, indices: Sequence[int]) -> Snapshot:
+        """Return the snapshot with only some of its files."""
+        deleted = {new: self.deleted[old] for new, old in enumerate(indices) if old in self.deleted}
+        return replace(self, files=self.files.take(pa.array(indices, pa.int64())), deleted=deleted)
 
 
 def open_snapshot(read: ReadDeltaLake, folder: InputFolder) -> Snapshot:
@@ -138,8 +144,8 @@ def _no_version(folder: InputFolder, version: int, latest: DeltaTable | None = N
 
 
 def _reason(error: Exception) -> str:
-    """Return the first line of an error's text. Query strings, where keys may stand, are cut."""
-    line = str(error).strip().split("\n", maxsplit=1)[0]
+    """Return an error's text as one line, without colours. Query strings, where keys may stand, are cut."""
+    line = " ".join(re.sub(r"\x1b\[\d*m|↳", "", str(error)).split())
     return re.sub(r"\?[^\s\"')]*", "?...", line)[:400].rstrip(".")
 
 

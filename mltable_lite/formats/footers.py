@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import weakref
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
@@ -27,6 +29,7 @@ CACHE_BYTES = 4 * 1024 * 1024
 _THREADS = 32
 _AHEAD = 64
 _CHUNK = 256
+_LOCAL_FILES = 64
 
 
 class _Cache:
@@ -54,6 +57,11 @@ class _Cache:
                 _, oldest = self._footers.popitem(last=False)
                 self._held_bytes -= oldest.serialized_size
 
+    def drop(self, token: str) -> None:
+        with self._lock:
+            for key in [key for key in self._footers if key[0] == token]:
+                self._held_bytes -= self._footers.pop(key).serialized_size
+
 
 _CACHE = _Cache(CACHE_BYTES)
 
@@ -73,39 +81,62 @@ def footer_of(files: Sequence[InputFile], index: int, token: str, *, ahead: bool
         return found
     last = index + min(_AHEAD, 1 + 2 * index) if ahead else index + 1
     window = [f for f in files[index + 1 : last] if _CACHE.get((token, f.uri)) is None]
-    found, *later = in_parallel(_read_or_none, [files[index], *window])
-    for file, footer in zip([files[index], *window], [found, *later], strict=True):
-        if footer is not None:
+    first, *later = in_parallel(_read_or_error, [files[index], *window], local=are_local(files))
+    for file, footer in zip([files[index], *window], [first, *later], strict=True):
+        if not isinstance(footer, MLTableError):
             _CACHE.put((token, file.uri), footer)
-    return found if found is not None else read_footer(files[index])
+    if isinstance(first, MLTableError):
+        raise first
+    return first
 
 
-def _read_or_none(file: InputFile) -> pq.FileMetaData | None:
-    """Return a footer, or `None` where it cannot be read: that is an error only once the file's turn comes."""
+def _read_or_error(file: InputFile) -> pq.FileMetaData | MLTableError:
+    """Return a footer, or why it cannot be read: that is an error only once the file's turn comes."""
     try:
         return read_footer(file)
-    except MLTableError:
-        return None
+    except MLTableError as error:
+        return error
 
 
-def in_parallel(work: Callable[[Item], T], items: Sequence[Item]) -> Iterator[T]:
-    """Yield what `work` returns for each item, in order; the first error in that order is raised."""
-    if len(items) <= 1:
+def in_parallel(work: Callable[[Item], T], items: Sequence[Item], *, local: bool) -> Iterator[T]:
+    """Yield what `work` returns for each item, in order; the first error in that order is raised.
+
+    Remote files are waited for, many at once. Local ones are worked on, many by each of few threads: handing a single
+    one over would take as long as reading it.
+    """
+    threads, size = (os.cpu_count() or 1, _LOCAL_FILES) if local else (_THREADS, 1)
+    if len(items) <= size:
         yield from map(work, items)
         return
-    with ThreadPoolExecutor(min(_THREADS, len(items))) as pool:
+
+    def together(start: int) -> list[T]:
+        return [work(item) for item in items[start : start + size]]
+
+    starts = range(0, len(items), size)
+    with ThreadPoolExecutor(min(threads, len(starts))) as pool:
         # By chunks: a future for each of 100,000 files at once would take more memory than all results.
-        for start in range(0, len(items), _CHUNK):
+        for first in range(0, len(starts), _CHUNK):
             try:
-                yield from pool.map(work, items[start : start + _CHUNK])
+                for results in pool.map(together, starts[first : first + _CHUNK]):
+                    yield from results
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
 
 
+def are_local(files: Sequence[InputFile]) -> bool:
+    """Tell whether the files are on this machine; those of one listing mostly are all or none."""
+    return not files or "://" not in files[0].uri
+
+
 def remember(file: InputFile, token: str, footer: pq.FileMetaData) -> None:
     """Keep a footer that was just read, as long as there is room."""
     _CACHE.put((token, file.uri), footer)
+
+
+def forget_with(source: object, token: str) -> None:
+    """Give up the footers that are kept under a token when the source that was made of them is gone."""
+    weakref.finalize(source, _CACHE.drop, token).atexit = False
 
 
 def read_footer(file: InputFile) -> pq.FileMetaData:

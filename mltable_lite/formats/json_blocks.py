@@ -15,6 +15,8 @@ WHITE = b" \t\r\n"
 _NO_NUMBER = re.compile(rb"[:,\[]\s*-?(?:NaN|Inf)")
 _LONG_INTEGER = re.compile(rb"[:,\[]\s*-?[0-9]{16,}\s*[,\]}]")
 _EXACT_IN_FLOAT64 = 2**53
+#: What stays in the fastest caches while it is looked at several times.
+_LOOKED_AT_BYTES = 64 * 1024
 #: What pyarrow parses at once: as much as stays in the processor's caches, but never less than a line.
 _PARSED_BYTES = 1024 * 1024
 
@@ -31,7 +33,7 @@ def decode_block(data: bytes, schema: pa.Schema, unexpected: Literal["error", "i
     if not count:
         return schema.empty_table()
     # In columns that are decoded such numbers are seen afterwards; in the others only here.
-    if unexpected == "ignore" and (b"NaN" in text or b"Inf" in text) and _NO_NUMBER.search(text):
+    if unexpected == "ignore" and _may_hold_no_number(text) and _NO_NUMBER.search(text):
         return None
     try:
         table = pj.read_json(
@@ -74,9 +76,26 @@ def _count_joined(data: bytes) -> tuple[int, int] | None:
     return None
 
 
+def _may_hold_no_number(data: bytes) -> bool:
+    """Tell whether ``Na`` or ``In`` occurs: several times as fast as ``in``, and other threads go on meanwhile."""
+    characters = np.frombuffer(data, np.uint8)
+    for start in range(0, len(data), _LOOKED_AT_BYTES):
+        part = characters[start : start + _LOOKED_AT_BYTES + 1]
+        one, next_one = part[:-1], part[1:]
+        if ((one == ord("N")) & (next_one == ord("a"))).any() or (
+            (one == ord("I")) & (next_one == ord("n"))
+        ).any():
+            return True
+    return False
+
+
 def _is_doubtful(array: pa.Array[Any]) -> bool:
     """Tell whether an array holds NaN, Infinity, or floats so big that an integer may have been rounded to them."""
     if pt.is_float64(array.type):
+        if array.null_count == 0 and len(array):
+            # Faster than Arrow where there is no null; NaN is not less than anything.
+            values = np.asarray(array)
+            return not max(values.max(), -values.min()) < _EXACT_IN_FLOAT64
         biggest = pc.max(pc.abs(array)).as_py()
         return (biggest is not None and not biggest < _EXACT_IN_FLOAT64) or pc.any(
             pc.is_nan(array)

@@ -37,7 +37,9 @@ if TYPE_CHECKING:
     from mltable_lite.formats.json_values import Line
     from mltable_lite.spec.model import ReadJsonLines
 
+#: The types are guessed from so much of the first files together, but from no less than the least of each.
 SAMPLE_BYTES = 1024 * 1024
+LEAST_SAMPLE_BYTES = 64 * 1024
 SAMPLE_FILES = 16
 BLOCK_BYTES = 32 * 1024 * 1024
 FIRST_BYTES = 256 * 1024
@@ -80,6 +82,10 @@ class JsonLinesSource(Source):
             request.bytes_read += block.stored_bytes
             yield from decoder.decode(block, _data(block))
 
+    def may_bring(self, name: str) -> bool:
+        """Tell whether lines past the sample may have a key of this name."""
+        return not self.exact and name not in self.schema.names
+
     def widen(self, columns: tuple[str, ...]) -> tuple[Source, Notices] | None:
         """Return this source with the schema of every line of every file.
 
@@ -114,7 +120,9 @@ def inspect(read: ReadJsonLines, files: Sequence[InputFile]) -> JsonLinesSource:
         InvalidLineError: No line shown is an object, and one is invalid.
         DataError: Every line is an empty object.
     """
-    found = [_beginning(file, read.encoding) for file in files[:SAMPLE_FILES]]
+    shown = files[:SAMPLE_FILES]
+    each = max(SAMPLE_BYTES // max(len(shown), 1), LEAST_SAMPLE_BYTES)
+    found = [_beginning(file, read.encoding, each) for file in shown]
     blocks = [block for block, _ in found if block is not None]
     whole = len(files) <= SAMPLE_FILES and all(is_whole for _, is_whole in found)
     source = JsonLinesSource(files, _schema(lambda: iter(blocks)), read, exact=whole)
@@ -126,15 +134,15 @@ def inspect(read: ReadJsonLines, files: Sequence[InputFile]) -> JsonLinesSource:
     return source
 
 
-def _beginning(file: InputFile, encoding: str) -> tuple[Block | None, bool]:
+def _beginning(file: InputFile, encoding: str, size: int) -> tuple[Block | None, bool]:
     """Return a file's first lines, and whether these are all; no block for an empty file."""
-    ranges = list(itertools.islice(split_ranges(file, SAMPLE_BYTES), 2))
+    ranges = list(itertools.islice(split_ranges(file, size), 2))
     if not ranges:
         return None, True
     start, stop = ranges[0]
     if stop >= 0:
         return read_block(file, Partition(0, 0, start, stop), encoding), len(ranges) == 1
-    blocks = list(itertools.islice(read_blocks(file, encoding, _whole_lines, SAMPLE_BYTES), 2))
+    blocks = list(itertools.islice(read_blocks(file, encoding, _whole_lines, size), 2))
     return blocks[0], all(not block.data for block in blocks[1:])
 
 
@@ -209,9 +217,10 @@ class _Decoder:
         self._notices = request.notices
         self._known = source.schema
         self._wanted = pa.schema([source.schema.field(name) for name in request.columns])
-        self._all = len(request.columns) == len(source.schema.names)
-        # Unasked columns are not decoded; but pyarrow would leave out unknown keys inside an asked object, too.
-        self._ignores = not self._all and not any(_holds(t, pt.is_struct) for t in self._wanted.types)
+        # A schema that comes from every line has no new keys to look for.
+        self._new_columns = request.new_columns and not source.exact
+        # Unasked keys are not decoded; but pyarrow would leave out unknown keys inside an asked object, too.
+        self._ignores = not self._new_columns and not any(_holds(t, pt.is_struct) for t in self._wanted.types)
 
     def decode(self, block: Block, data: bytes, start: int = 0, stop: int = -1) -> Iterator[pa.RecordBatch]:
         """Yield the rows of ``data[start:stop]``, the lines of a block."""
@@ -243,7 +252,7 @@ class _Decoder:
                 )
             else:
                 raise _invalid(block, line)
-        if self._all:
+        if self._new_columns:
             self._refuse_new_keys(block, positions, rows)
         arrays = []
         for field in self._wanted:
@@ -266,9 +275,9 @@ class _Decoder:
                 key = next(key for key in row if key not in known)
                 line = block.line_at(position)
                 raise SchemaMismatchError(
-                    f"{block.file.uri}:{line} column {key!r}: this key does not occur in the lines from which the "
-                    "columns were guessed; name the columns you want (keep_columns), or read the table as a whole "
-                    "(to_pandas_dataframe), which finds all columns.",
+                    f"{block.file.uri}:{line} column {key!r}: this key, here with {shortened(row[key])}, does not occur "
+                    "in the lines from which the columns were guessed; name the columns you want (keep_columns), or "
+                    "read the table as a whole (to_pandas_dataframe), which finds all columns.",
                     column=key,
                     file=block.file.path,
                     line=line,

@@ -14,8 +14,9 @@ import pyarrow.types as pt
 from mltable_lite.errors import CorruptFileError, Notices
 from mltable_lite.expr import columns_of
 from mltable_lite.formats.base import Partition, Request, Source
-from mltable_lite.formats.footers import footer_of, in_parallel, read_footer, remember
-from mltable_lite.formats.row_groups import Decoder, int96_columns, may_match, schema_of
+from mltable_lite.formats.conform import batch_of
+from mltable_lite.formats.footers import are_local, footer_of, forget_with, in_parallel, read_footer, remember
+from mltable_lite.formats.row_groups import Decoder, group_bounds, int96_columns, may_match, schema_of
 from mltable_lite.formats.unify import promote, unify
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     import pyarrow.parquet as pq
 
-    from mltable_lite.expr import Expr
+    from mltable_lite.expr import Bounds, Expr
     from mltable_lite.formats.base import InputFile
     from mltable_lite.spec.model import ReadParquet
 
@@ -49,8 +50,9 @@ def inspect(read: ReadParquet, files: Sequence[InputFile]) -> ParquetSource:  # 
     last = -1
     int96: set[str] = set()
     index = _PandasIndex()
-    work = [(file, token if number < _KEPT_FOOTERS else None) for number, file in enumerate(files)]
-    for summary, file in zip(in_parallel(_summary, work), files, strict=True):
+    summarise = _Summaries(files, token)
+    summaries = in_parallel(summarise, range(len(files)), local=are_local(files))
+    for summary, file in zip(summaries, files, strict=True):
         groups.append(summary.rows)
         int96.update(summary.int96)
         index.add(summary.pandas)
@@ -63,7 +65,9 @@ def inspect(read: ReadParquet, files: Sequence[InputFile]) -> ParquetSource:  # 
         if any(summary.rows) and not distinct[last][2]:
             distinct[last] = (*distinct[last][:2], True)
     schema = pa.schema(_union(distinct), metadata=index.metadata())
-    return ParquetSource(tuple(files), schema, tuple(groups), frozenset(int96), token=token)
+    source = ParquetSource(tuple(files), schema, tuple(groups), frozenset(int96), token=token)
+    forget_with(source, token)
+    return source
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +80,28 @@ class _Summary:
     pandas: bytes | None
 
 
-def _summary(work: tuple[InputFile, str | None]) -> _Summary:
-    file, token = work
-    footer = read_footer(file)
-    if token is not None:
-        remember(file, token, footer)
-    schema = schema_of(file, footer)
-    rows = tuple(footer.row_group(i).num_rows for i in range(footer.num_row_groups))
-    old = any(pt.is_timestamp(t) and t.unit == "ns" for t in schema.types)
-    int96 = tuple(int96_columns(footer)) if old else ()
-    return _Summary(schema.remove_metadata(), rows, int96, (schema.metadata or {}).get(b"pandas"))
+@dataclass(slots=True)
+class _Summaries:
+    """Reads summaries. Files of one writer mostly have one schema: what follows from it is found out once."""
+
+    files: Sequence[InputFile]
+    token: str
+    _last: tuple[pa.Schema, pa.Schema, bool] | None = None
+
+    def __call__(self, number: int) -> _Summary:
+        file = self.files[number]
+        footer = read_footer(file)
+        if number < _KEPT_FOOTERS:
+            remember(file, self.token, footer)
+        schema = schema_of(file, footer)
+        last = self._last
+        if last is None or not last[0].equals(schema, check_metadata=True):
+            may_be_old = any(pt.is_timestamp(t) and t.unit == "ns" for t in schema.types)
+            self._last = last = schema, schema.remove_metadata(), may_be_old
+        schema, plain, may_be_old = last
+        rows = tuple(footer.row_group(i).num_rows for i in range(footer.num_row_groups))
+        int96 = tuple(int96_columns(footer)) if may_be_old else ()
+        return _Summary(plain, rows, int96, (schema.metadata or {}).get(b"pandas"))
 
 
 @dataclass(slots=True, eq=False)
@@ -101,6 +117,7 @@ class ParquetSource(Source):
         token: Tells this reading of the files from others, for cached footers.
     """
 
+    columnar = True
     files: Sequence[InputFile]
     schema: pa.Schema
     groups: tuple[tuple[int, ...], ...]
@@ -123,13 +140,27 @@ class ParquetSource(Source):
             self.files[partition.file], footer, partition.number, self._threads(), self.int96_unit
         )
         for _, arrays in decoder.decode(list(schema), request):
-            yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+            yield batch_of(arrays, schema)
+
+    def stored_bytes(self, partition: Partition) -> int:
+        """Return the average of the file's row groups."""
+        return (self.files[partition.file].size or 0) // max(len(self.groups[partition.file]), 1)
 
     def can_skip(self, partition: Partition, predicate: Expr) -> bool:
         """Tell whether the row group's statistics rule the predicate out."""
         footer = self._footer(partition, ahead=True)
         wanted = [self.schema.field(name) for name in columns_of(predicate) if name in self.schema.names]
         return not may_match(footer, partition.number, wanted, predicate)
+
+    def select(self, files: Sequence[int]) -> ParquetSource:
+        """Return this source over only some files, with their row counts."""
+        groups = tuple(self.groups[file] for file in files)
+        return replace(self, files=tuple(self.files[file] for file in files), groups=groups)
+
+    def bounds(self, partition: Partition, columns: Sequence[str]) -> dict[str, Bounds]:
+        """Return the bounds that the row group's statistics give."""
+        footer = self._footer(partition, ahead=True)
+        return group_bounds(footer, partition.number, [self.schema.field(name) for name in columns])
 
     def widen(self, columns: tuple[str, ...]) -> tuple[Source, Notices] | None:
         """Return the source with INT96 timestamps in microseconds, when the columns are such; else `None`."""
@@ -151,7 +182,8 @@ class ParquetSource(Source):
 
     def _threads(self) -> bool:
         """Whether columns are decoded in parallel: only where partitions alone cannot keep all cores busy."""
-        return sum(map(len, self.groups)) < (os.cpu_count() or 1)
+        cores = os.cpu_count() or 1
+        return len(self.groups) < cores and sum(map(len, self.groups)) < cores
 
     def _footer(self, partition: Partition, *, ahead: bool = False) -> pq.FileMetaData:
         footer = footer_of(self.files, partition.file, self.token, ahead=ahead)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import pyarrow.types as pt
 
 from mltable_lite.errors import MLTableError, SchemaMismatchError, UnsupportedFeatureError
 from mltable_lite.expr import can_match
@@ -19,7 +20,7 @@ from mltable_lite.formats.statistics import row_group_bounds
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from mltable_lite.expr import Expr
+    from mltable_lite.expr import Bounds, Expr
     from mltable_lite.formats.base import InputFile, Request
 
 #: Rows of a batch: small enough to stay in the processor's cache through a filter, as fast as whole row groups.
@@ -29,6 +30,7 @@ FIRST_BATCH_ROWS = 1024
 #: A remote row group up to this size is fetched in few, joined requests even when only its first rows are wanted.
 _FETCH_WHOLE_BYTES = 8 * 1024 * 1024
 _BUFFER_BYTES = 1024 * 1024
+_PLAIN_TEXT_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,8 @@ class Decoder:
             CorruptFileError: The row group cannot be decoded; names the column.
         """
         stored = schema_of(self.file, self.footer)
-        sources = [stored_field(stored, f) for f in fields]
+        stored_fields = list(stored)
+        sources = [stored_field(stored_fields, f) for f in fields]
         names = list(dict.fromkeys(stored.field(i).name for i in sources if i is not None))
         rows = self.footer.row_group(self.group).num_rows
         size_bytes = self._stored_bytes(names)
@@ -69,21 +72,24 @@ class Decoder:
                 yield count, [pa.nulls(count, f.type) for f in fields]
             return
         request.bytes_read += size_bytes
+        places = [None if i is None else names.index(stored.field(i).name) for i in sources]
+        texts = {i for f, i in zip(fields, places, strict=True) if not pt.is_dictionary(f.type)}
         for batch in self._batches(names, batch_rows, buffered=few and size_bytes > _FETCH_WHOLE_BYTES):
-            arrays = []
-            for wanted, index in zip(fields, sources, strict=True):
-                if index is None:
-                    arrays.append(pa.nulls(batch.num_rows, wanted.type))
-                else:
-                    arrays.append(self.fit(batch.column(stored.field(index).name), wanted))
-            yield batch.num_rows, arrays
+            for part in [batch] if request.encoded else _gathered(batch, texts):
+                arrays = [
+                    pa.nulls(part.num_rows, f.type) if place is None else self.fit(part.column(place), f)
+                    for f, place in zip(fields, places, strict=True)
+                ]
+                yield part.num_rows, arrays
 
     def fit(self, array: pa.Array, wanted: pa.Field) -> pa.Array:
-        """Return an array of this row group with the field's type.
+        """Return an array of this row group with the field's type; one that is encoded stays so.
 
         Raises:
             SchemaMismatchError: A value does not fit.
         """
+        if pt.is_dictionary(array.type) and array.type.value_type == wanted.type:
+            return array
         try:
             return conform(array, wanted.type)
         except (pa.ArrowException, ValueError) as error:
@@ -116,13 +122,17 @@ class Decoder:
     def _open(
         self, stack: ExitStack, int96_unit: str, names: list[str], batch_rows: int, *, buffered: bool
     ) -> Iterator[pa.RecordBatch]:
-        stream = stack.enter_context(self.file.open())
+        # A remote file's column chunks come at once and exactly. Arrow's own pre-buffering would do so on eight threads
+        # of its own for the whole process, and read one range of a file after the other.
+        at_once = "://" in self.file.uri and not buffered
+        stream = stack.enter_context(self.file.open(self._ranges(names)) if at_once else self.file.open())
         parquet = pq.ParquetFile(
             stream,
             metadata=self.footer,
-            pre_buffer="://" in self.file.uri and not buffered,
+            pre_buffer=False,
             buffer_size=_BUFFER_BYTES if buffered else 0,
             coerce_int96_timestamp_unit=int96_unit,
+            read_dictionary=self._repetitive(names),
             page_checksum_verification=True,
             arrow_extensions_enabled=False,
         )
@@ -154,14 +164,39 @@ class Decoder:
                 )
 
     def _stored_bytes(self, names: Sequence[str]) -> int:
+        return sum(chunk.total_compressed_size for chunk in self._chunks(names))
+
+    def _ranges(self, names: Sequence[str]) -> list[tuple[int, int]]:
+        """Return where the columns' chunks stand in the file."""
+        ranges = []
+        for chunk in self._chunks(names):
+            start = chunk.data_page_offset
+            if chunk.has_dictionary_page and 0 < chunk.dictionary_page_offset < start:
+                start = chunk.dictionary_page_offset
+            ranges.append((start, start + chunk.total_compressed_size))
+        return ranges
+
+    def _repetitive(self, names: Sequence[str]) -> list[str]:
+        """Return the columns of texts that repeat: gathering each from a dictionary is faster than copying them all.
+
+        A plain text takes four bytes at least, so what takes fewer is in the dictionary for the most part.
+        """
+        return [
+            chunk.path_in_schema
+            for chunk in self._chunks(names)
+            if chunk.physical_type == "BYTE_ARRAY"
+            and chunk.has_dictionary_page
+            and "." not in chunk.path_in_schema
+            and chunk.total_uncompressed_size < _PLAIN_TEXT_BYTES * chunk.num_values
+        ]
+
+    def _chunks(self, names: Sequence[str]) -> Iterator[pq.ColumnChunkMetaData]:
         group = self.footer.row_group(self.group)
-        total = 0
         for index in range(group.num_columns):
             chunk = group.column(index)
             path = chunk.path_in_schema
-            if any(path == name or path.startswith(name + ".") for name in names):
-                total += chunk.total_compressed_size
-        return total
+            if path in names or ("." in path and any(path.startswith(name + ".") for name in names)):
+                yield chunk
 
     def _culprit(self, names: Sequence[str]) -> str:
         """Return the first column that cannot be decoded, as text, by reading each alone."""
@@ -175,14 +210,36 @@ class Decoder:
         return ""
 
 
+def _gathered(batch: pa.RecordBatch, places: set[int | None]) -> Iterator[pa.RecordBatch]:
+    """Yield the batch with the columns at these places decoded; in parts, where one array cannot hold the texts."""
+    try:
+        columns = [
+            c.dictionary.take(c.indices) if i in places and pt.is_dictionary(c.type) else c
+            for i, c in enumerate(batch.columns)
+        ]
+    except pa.ArrowInvalid:
+        half = batch.num_rows // 2
+        if not half:
+            raise
+        yield from _gathered(batch.slice(0, half), places)
+        yield from _gathered(batch.slice(half), places)
+    else:
+        yield pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
 def may_match(footer: pq.FileMetaData, group: int, wanted: Sequence[pa.Field], predicate: Expr) -> bool:
     """Tell whether a row of the row group may pass the predicate, by its statistics of the wanted fields."""
+    return can_match(predicate, group_bounds(footer, group, wanted))
+
+
+def group_bounds(footer: pq.FileMetaData, group: int, wanted: Sequence[pa.Field]) -> dict[str, Bounds]:
+    """Return the bounds of fields of the table in a row group."""
     stored = footer.schema.to_arrow_schema()
     columns: dict[str, tuple[pa.Field | None, pa.DataType]] = {}
     for f in wanted:
         index = stored_field(stored, f)
         columns[f.name] = (None if index is None else stored.field(index), f.type)
-    return can_match(predicate, row_group_bounds(footer, group, columns))
+    return row_group_bounds(footer, group, columns)
 
 
 def schema_of(file: InputFile, footer: pq.FileMetaData) -> pa.Schema:

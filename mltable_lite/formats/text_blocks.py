@@ -11,11 +11,11 @@ import bz2
 import codecs
 import gzip
 import lzma
+import posixpath
 import zipfile
 import zlib
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -302,7 +302,7 @@ def _size(file: InputFile) -> int:
 
 
 def _extension(file: InputFile) -> str:
-    return PurePosixPath(file.uri.partition("?")[0]).suffix.lower()
+    return posixpath.splitext(file.uri.partition("?")[0])[1].lower()
 
 
 class _Reader:

@@ -20,6 +20,8 @@ from mltable_lite.formats.datetime_fields import Bools, Fields, Ints, instants
 
 _NANOS = 1_000_000_000
 _TRIED_ROWS = 64
+#: Of a date, of a date and a time, and of these with a fraction of 1 to 9 digits.
+_ISO_LENGTHS = (10, 19, *range(21, 30))
 #: Years that nanoseconds hold in full: the type runs from September 1677 to April 2262.
 NS_YEARS = (1678, 2261)
 _CLOCK = r"(?: +(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{1,2})(?::(?P<second>[0-9]{1,2}))?(?: *(?P<half_day>[AaPp][Mm]))?)?"
@@ -78,14 +80,25 @@ class Dates:
         return pa.array(values, pa.int64(), mask=missing).cast(pa.timestamp(unit))
 
 
-def read_iso(texts: Any, unit: str) -> Any:
-    """Return timestamps of texts that all are ``2020-01-02`` or all ``2020-01-02 03:04:05``; else `None`, soon."""
+def read_iso(texts: Any, unit: str, *, zoned: bool = False) -> Any:
+    """Return timestamps of texts that all are of one form; else `None`, soon.
+
+    The forms are ``2020-01-02``, ``2020-01-02 03:04:05``, that with a fraction of so many digits, and, where `zoned`,
+    with a ``Z`` at the end.
+    """
     lengths = pc.min_max(pc.binary_length(texts)).as_py()
-    if lengths["min"] != lengths["max"] or lengths["min"] not in (10, 19):
+    if (
+        lengths["min"] != lengths["max"]
+        or lengths["min"] is None
+        or lengths["min"] - zoned not in _ISO_LENGTHS
+    ):
         return None
+    kind = pa.timestamp(unit, "UTC" if zoned else None)
     try:
-        texts.slice(0, _TRIED_ROWS).cast(pa.timestamp(unit))  # a cast that fails is slow: fail on a few
-        values = texts.cast(pa.timestamp(unit))
+        texts.slice(0, _TRIED_ROWS).cast(kind)  # a cast that fails is slow: fail on a few
+        if zoned and pc.all(pc.ends_with(texts, "Z")).as_py() is not True:
+            return None  # Arrow takes further forms of offsets
+        values = texts.cast(kind).cast(pa.timestamp(unit))
     except pa.ArrowInvalid:
         return None
     # Arrow reads the year 0, which is no year of ours, and years that nanoseconds reach in part.

@@ -51,6 +51,7 @@ class Seen(IntFlag):
 
 
 NUMBERS = Seen.BIT | Seen.INT | Seen.BIG | Seen.FLOAT
+_ANYTHING = Seen((1 << 15) - 1)
 _ORDERED = Seen.DAY_FIRST | Seen.MONTH_FIRST | Seen.EITHER
 _DATES = Seen.NAIVE | Seen.ZONED | _ORDERED | Seen.FAR | Seen.FINE | Seen.CLOCK
 NOTHING = Seen(0)
@@ -79,18 +80,23 @@ _FITTING = {
     Kind.BOOL: Seen.EMPTY | Seen.WORD | Seen.BIT,
     Kind.INT: Seen.EMPTY | Seen.BIT | Seen.INT,
     Kind.FLOAT: Seen.EMPTY | NUMBERS,
-    Kind.TEXT: Seen((1 << 15) - 1),
+    Kind.TEXT: _ANYTHING,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class TextType:
-    """The type of a text column. `order`, `zoned` and `unit` say how datetimes are read."""
+    """The type of a text column.
+
+    `order`, `zoned` and `unit` say how datetimes are read. `narrows` is for texts that are so only for lack of others:
+    the cells that would make them something else.
+    """
 
     kind: Kind
     order: Order = Order.NONE
     zoned: bool = False
     unit: str = "ns"
+    narrows: Seen = NOTHING
 
     @property
     def arrow(self) -> pa.DataType:
@@ -100,6 +106,8 @@ class TextType:
     @property
     def called(self) -> str:
         """What messages call it."""
+        if self.narrows:
+            return "empty" if self.narrows == _TYPED else "a date that is day first or month first alike"
         if self.kind is not Kind.DATETIME:
             return self.kind.value
         details = [text for text in (self.order.value, "with zone" * self.zoned) if text]
@@ -109,7 +117,7 @@ class TextType:
     def fitting(self) -> Seen:
         """What a cell may be without changing the type."""
         if self.kind is not Kind.DATETIME:
-            return _FITTING[self.kind]
+            return _FITTING[self.kind] & ~self.narrows
         reach = Seen.EMPTY | Seen.CLOCK | (Seen.FINE if self.unit == "ns" else Seen.FAR)
         if self.zoned:
             return reach | Seen.ZONED
@@ -118,7 +126,10 @@ class TextType:
 
 
 _EVIDENCE = {Order.NONE: NOTHING, Order.DAY_FIRST: Seen.DAY_FIRST, Order.MONTH_FIRST: Seen.MONTH_FIRST}
+_ORDERS = Seen.DAY_FIRST | Seen.MONTH_FIRST
+_TYPED = Seen.WORD | NUMBERS | Seen.NAIVE | Seen.ZONED | _ORDERS
 TEXT = TextType(Kind.TEXT)
+EMPTY_TEXT = TextType(Kind.TEXT, narrows=_TYPED)
 NULL = TextType(Kind.NULL)
 
 
@@ -126,7 +137,7 @@ def type_of(seen: Seen) -> TextType:
     """Return the narrowest type that loses none of the cells."""
     values = seen & ~Seen.EMPTY
     if not values:
-        return TEXT if seen else NULL
+        return EMPTY_TEXT if seen else NULL
     for kind in (Kind.INT, Kind.BOOL, Kind.FLOAT):
         if not values & ~_FITTING[kind]:
             return TextType(kind)
@@ -135,11 +146,13 @@ def type_of(seen: Seen) -> TextType:
 
 def _datetime_type(seen: Seen) -> TextType:
     zoned = bool(seen & Seen.ZONED)
-    evidence = seen & (Seen.DAY_FIRST | Seen.MONTH_FIRST)
-    ambiguous = evidence == Seen.DAY_FIRST | Seen.MONTH_FIRST or (seen & Seen.EITHER and not evidence)
+    evidence = seen & _ORDERS
+    ambiguous = evidence == _ORDERS or (seen & Seen.EITHER and not evidence)
     mixed = zoned and seen & (Seen.NAIVE | _ORDERED)
-    if ambiguous or mixed or (Seen.FAR in seen and Seen.FINE in seen):
+    if mixed or (Seen.FAR in seen and Seen.FINE in seen):
         return TEXT
+    if ambiguous:
+        return TEXT if evidence else TextType(Kind.TEXT, narrows=_ORDERS)
     order = next(order for order, flag in _EVIDENCE.items() if flag == evidence)
     return TextType(Kind.DATETIME, order, zoned, "us" if Seen.FAR in seen else "ns")
 
@@ -280,9 +293,9 @@ def convert(texts: Any, to: TextType) -> Any:
 
     Null stays null; a quoted empty cell is an empty text, and null in columns of every other type.
     """
-    if to.kind is Kind.TEXT:
+    if to == TEXT:
         return texts
-    if to.kind is not Kind.NULL:
+    if to.kind not in (Kind.NULL, Kind.TEXT):
         quick = _convert_quickly(pc.if_else(pc.equal(texts, ""), pa.scalar(None, texts.type), texts), to)
         if quick is not None:
             return quick
@@ -301,10 +314,12 @@ def _convert_quickly(texts: Any, to: TextType) -> Any:
         return _cast(texts, pa.int64(), "xX")
     if to.kind is Kind.FLOAT:
         return _cast(texts, pa.float64(), "(")
-    return read_iso(texts, to.unit) if to.kind is Kind.DATETIME and not to.zoned else None
+    return read_iso(texts, to.unit, zoned=to.zoned) if to.kind is Kind.DATETIME else None
 
 
 def _convert_fitting(texts: Any, to: TextType) -> Any:
+    if to.kind is Kind.TEXT:
+        return texts
     if to.kind is Kind.NULL:
         return pa.nulls(len(texts))
     blank = pc.or_kleene(texts.is_null(), pc.equal(texts, ""))

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mltable_lite.formats.datetime_text import DatetimeFormats
+from mltable_lite.formats.text_types import FALSE_WORDS, TRUE_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,8 +27,6 @@ _NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _SPECIAL = r"[+-]?(?i:inf|infinity|nan)"
 _INT64_DIGITS = 18  # every integer written with this many characters fits
 _INT64_RANGE = range(-(2**63), 2**63)
-_TRUE_WORDS = ("true", "1", "t")
-_FALSE_WORDS = ("false", "0", "f")
 _SAMPLE_ROWS = 1024
 
 
@@ -95,17 +94,16 @@ def parse_bool(
     false_values: tuple[str, ...] = (),
     mismatch_as: str | None = None,
 ) -> Parsed:
-    """Return booleans; without lists the words true/1/t and false/0/f in any case.
+    """Return booleans; without lists by the words that make a column of delimited text boolean.
 
     Own lists are compared exactly. The text is trimmed, the lists are not. With `mismatch_as` ``true`` or ``false``
     every other text (also an empty one) takes that value; otherwise it fails, and for ``error`` the caller raises.
     """
     trimmed = _trimmed(texts)
-    words = trimmed
     if not (true_values or false_values):
-        words, true_values, false_values = pc.ascii_lower(trimmed), _TRUE_WORDS, _FALSE_WORDS
-    true = pc.is_in(words, pa.array(true_values, words.type))
-    known = pc.or_(true, pc.is_in(words, pa.array(false_values, words.type)))
+        true_values, false_values = TRUE_WORDS, FALSE_WORDS
+    true = pc.is_in(trimmed, pa.array(true_values, trimmed.type))
+    known = pc.or_(true, pc.is_in(trimmed, pa.array(false_values, trimmed.type)))
     other = pa.scalar(mismatch_as == "true" if mismatch_as in ("true", "false") else None, pa.bool_())
     values = pc.if_else(pc.is_valid(trimmed), pc.if_else(known, true, other), pa.scalar(None, pa.bool_()))
     return _parsed(trimmed, values, _nowhere(trimmed))

@@ -1,4 +1,4 @@
-"""The stream to Arrow: a whole table, or batches while they come."""
+"""The stream to an Arrow table, and what every output does: start again, warn."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mltable_lite.errors import SchemaMismatchError
 from mltable_lite.execute.query import Query
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 _T = TypeVar("_T")
 
@@ -41,20 +41,6 @@ def restarting(query: Query, read: Callable[[Query], _T]) -> _T:
         else:
             warn(query)
             return result
-
-
-def to_reader(query: Query) -> pa.RecordBatchReader:
-    """Return the rows as a stream of batches, with memory bounded by the partitions in flight.
-
-    A value that does not fit the schema raises `SchemaMismatchError` from the reader: batches already given out
-    cannot change their type.
-    """
-    return pa.RecordBatchReader.from_batches(query.schema, _warned(query))
-
-
-def _warned(query: Query) -> Iterator[pa.RecordBatch]:
-    yield from query.batches()
-    warn(query)
 
 
 def warn(query: Query) -> None:

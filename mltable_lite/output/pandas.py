@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 
 from mltable_lite.errors import ArgumentError
-from mltable_lite.execute.query import Query, thread_count
+from mltable_lite.execute.width import thread_count
+from mltable_lite.execute.workers import workers
 from mltable_lite.formats.streams import is_stream
 from mltable_lite.output.arrow import restarting
 from mltable_lite.output.frame import FrameBuilder
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
+    from mltable_lite.execute.query import Query
     from mltable_lite.storage.options import StorageOptions
 
 DtypeBackend = Literal["pyarrow", "numpy_nullable"]
@@ -31,16 +34,44 @@ def to_dataframe(query: Query, backend: DtypeBackend | None, options: StorageOpt
     Raises:
         ArgumentError: The backend is another word.
     """
-    if backend not in (None, "pyarrow", "numpy_nullable"):
-        raise ArgumentError(
-            f"dtype_backend={backend!r} is not accepted; use 'pyarrow' or 'numpy_nullable', or leave it out."
-        )
+    check_backend(backend)
     if backend is None:
         frame = restarting(query, _fill)
     else:
         batches = restarting(query, lambda query: list(query.batches()))
         frame = pa.Table.from_batches(batches, _plain(query.schema)).to_pandas(types_mapper=_mapper(backend))
     return _as_noted(frame, query.schema, options)
+
+
+def piece_to_dataframe(
+    batches: Sequence[pa.RecordBatch],
+    schema: pa.Schema,
+    backend: DtypeBackend | None,
+    options: StorageOptions,
+) -> pd.DataFrame:
+    """Return some rows of a table as a DataFrame, as `to_dataframe` returns all of them."""
+    if backend is None:
+        rows = 0
+        builder = FrameBuilder(schema, sum(batch.num_rows for batch in batches))
+        for batch in batches:
+            builder.put(batch, rows)
+            rows += batch.num_rows
+        frame = builder.frame()
+    else:
+        frame = pa.Table.from_batches(batches, _plain(schema)).to_pandas(types_mapper=_mapper(backend))
+    return _as_noted(frame, schema, options)
+
+
+def check_backend(backend: str | None) -> None:
+    """Raise where a dtype backend is none.
+
+    Raises:
+        ArgumentError: It is another word.
+    """
+    if backend not in (None, "pyarrow", "numpy_nullable"):
+        raise ArgumentError(
+            f"dtype_backend={backend!r} is not accepted; use 'pyarrow' or 'numpy_nullable', or leave it out."
+        )
 
 
 def _fill(query: Query) -> pd.DataFrame:
@@ -59,7 +90,7 @@ def _fill(query: Query) -> pd.DataFrame:
             arrays.append(array)
         del batch
     builder = FrameBuilder(query.schema, rows)
-    with ThreadPoolExecutor(thread_count(), thread_name_prefix="mltable-lite") as pool:
+    with workers(thread_count()) as (pool, _):
         list(pool.map(builder.put_column, range(len(columns)), columns))
     return builder.frame()
 

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Protocol
 from mltable_lite.errors import (
     ArgumentError,
     ColumnNotFoundError,
+    FilterTypeError,
     MissingColumnWarning,
     NoColumnsError,
     Notice,
     Notices,
 )
 from mltable_lite.expr import bind as bind_expression
-from mltable_lite.expr import fold
+from mltable_lite.expr import fold, show_place
 from mltable_lite.plan import nodes
 from mltable_lite.spec.model import Columns, NamePattern, Names
 from mltable_lite.types import DataType, Field, Kind
@@ -67,7 +68,7 @@ def bind(plan: nodes.Plan, sources: Sources) -> Bound:
         ArgumentError: A partition column has the name of another column.
     """
     notices = Notices()
-    bound, fields = _bind(plan, sources, notices)
+    bound, fields = _bind(plan, sources, notices, new_columns=True)
     return Bound(bound, fields, notices)
 
 
@@ -88,21 +89,30 @@ def output_columns(plan: nodes.Plan) -> tuple[str, ...]:
             return output_columns(plan.input)
 
 
-def _bind(plan: nodes.Plan, sources: Sources, notices: Notices) -> tuple[nodes.Plan, tuple[Field, ...]]:
+def _bind(
+    plan: nodes.Plan, sources: Sources, notices: Notices, *, new_columns: bool
+) -> tuple[nodes.Plan, tuple[Field, ...]]:
+    """Bind a plan from its leaf upwards; `new_columns` tells whether the steps above let unknown columns through."""
     if isinstance(plan, nodes.Files):
         return plan, (Field(plan.column, Kind.STREAM),)
     assert plan.input is not None
-    source, fields = _bind(plan.input, sources, notices)
+    by_name = isinstance(plan, nodes.Project) and not plan.drop and isinstance(plan.columns, Names)
+    source, fields = _bind(plan.input, sources, notices, new_columns=new_columns and not by_name)
     names = [field.name for field in fields]
     match plan:
         case nodes.Scan():
             scan = replace(plan, source=source)
             found = tuple(sources.scan_fields(scan))
-            return replace(scan, columns=tuple(field.name for field in found)), found
+            columns = tuple(field.name for field in found)
+            return replace(scan, columns=columns, new_columns=new_columns), found
         case nodes.Filter():
-            return replace(
-                plan, source=source, predicate=fold(bind_expression(plan.predicate, fields))
-            ), fields
+            try:
+                predicate = fold(bind_expression(plan.predicate, fields))
+            except (ColumnNotFoundError, FilterTypeError) as error:
+                if plan.text:
+                    show_place(error, plan.text)
+                raise
+            return replace(plan, source=source, predicate=predicate), fields
         case nodes.Project():
             kept = _drop(plan.columns, names, notices) if plan.drop else _keep(plan.columns, names)
             if not kept and names:

@@ -70,7 +70,7 @@ def _scan(plan: nodes.Plan, step: Any, _: _Place) -> nodes.Plan:
 
 
 def _filter(plan: nodes.Plan, step: model.Filter, _: _Place) -> nodes.Plan:
-    return nodes.Filter(plan, parse(step.expression))
+    return nodes.Filter(plan, parse(step.expression), step.expression)
 
 
 def _keep(plan: nodes.Plan, step: model.KeepColumns, _: _Place) -> nodes.Plan:

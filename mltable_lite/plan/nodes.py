@@ -12,7 +12,7 @@ ordinary filter on the table of files.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from mltable_lite.expr import Expr, to_text
@@ -112,6 +112,8 @@ class Scan(_Unary):
         partitions: Numbers of the partitions to read; `None` for all.
         limit: A hint: the consumer takes no more than this many rows that pass everything above. The exact
             `Limit` stays above.
+        new_columns: Whether a column that only some later row brings would be part of the result: not so where a
+            step keeps columns by name.
     """
 
     row_wise: ClassVar[bool] = True
@@ -121,6 +123,7 @@ class Scan(_Unary):
     samples: tuple[Sampling, ...] = ()
     partitions: tuple[int, ...] | None = None
     limit: int | None = None
+    new_columns: bool = True
 
     def describe(self) -> str:
         """Return what is read and what was pushed."""
@@ -138,10 +141,11 @@ class Scan(_Unary):
 
 @dataclass(frozen=True, slots=True)
 class Filter(_Unary):
-    """Keep rows for which the predicate is true; null is not true."""
+    """Keep rows for which the predicate is true; null is not true. `text` is how it was written, for errors."""
 
     row_wise: ClassVar[bool] = True
     predicate: Expr
+    text: str = field(default="", compare=False)
 
     def describe(self) -> str:
         """Return the predicate in the filter language."""

@@ -233,6 +233,7 @@ class TableSpec:
         schema: The text under ``$schema``: kept, never fetched.
         source: How error texts call the file, for example ``data/MLTable``.
         step_lines: The line of each step in the file, where there is one.
+        asset: The address of the data asset that it was loaded from, with its version; empty for all others.
     """
 
     paths: tuple[PathSpec, ...]
@@ -244,3 +245,4 @@ class TableSpec:
     schema: str | None = field(default=None, compare=False)
     source: str = field(default="MLTable", compare=False)
     step_lines: tuple[int | None, ...] = field(default=(), compare=False)
+    asset: str = field(default="", compare=False)

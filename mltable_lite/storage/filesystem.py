@@ -7,7 +7,6 @@ names the place and never a credential.
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import secrets
 from pathlib import Path
@@ -16,18 +15,17 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import pyarrow as pa
 
-from mltable_lite.errors import (
-    AccessDeniedError,
-    MLTableError,
-    SourceNotFoundError,
-    StorageError,
-    UnsupportedFeatureError,
-)
-from mltable_lite.storage.azure import adlfs_options
-from mltable_lite.storage.options import NO_OPTIONS, StorageOptions, without_secrets
+from mltable_lite.errors import AccessDeniedError, MLTableError, SourceNotFoundError, UnsupportedFeatureError
+from mltable_lite.storage.azure import azure_filesystem
+from mltable_lite.storage.failures import storage_error, storage_errors
+from mltable_lite.storage.options import NO_OPTIONS, StorageOptions
+from mltable_lite.storage.remote import RangeFile, Remote, ask, fetch, tag_of
+from mltable_lite.storage.resolve import resolve
+from mltable_lite.storage.retry import RetryPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import io
+    from collections.abc import Iterator, Sequence
 
     from mltable_lite.storage.uri import Location
 
@@ -39,17 +37,18 @@ _PACKAGES = {
     "https": "aiohttp",
     "dbfs": "requests",
 }
-_DENIED = (401, 403)
-_GONE = (404, 410)
+#: Storage options that are for this library and not for the filesystem.
+_OURS = ("retry", "ml_client", "override_credentials")
 #: Filesystems by process, protocol and options. No lock, so that a fork can never inherit a held one.
 _FILESYSTEMS: dict[tuple[Any, ...], Any] = {}
 
 
 class Info(NamedTuple):
-    """What stands at a place; `size` in bytes, where the storage tells."""
+    """What stands at a place; `size` in bytes and `tag`, which another version has not, where the storage tells."""
 
     kind: Literal["file", "folder"]
     size: int | None
+    tag: str | None = None
 
 
 # --------------------------------------------------------------------------- filesystems
@@ -60,11 +59,12 @@ def filesystem(location: Location, options: StorageOptions = NO_OPTIONS) -> Any:
         UnsupportedFeatureError: The protocol needs a package that is not installed, or cannot be resolved here.
     """
     if location.protocol == "azureml":
-        raise UnsupportedFeatureError(
-            f"{location.uri}: an azureml address cannot be read directly; give the address of the storage behind it, "
-            "for example abfss://container@account.dfs.core.windows.net/path"
-        )
-    key = (os.getpid(), location.protocol, location.options, location.secrets, options)
+        from mltable_lite.storage.azureml import AzureMachineLearningFileSystem  # it stands on this module
+
+        return AzureMachineLearningFileSystem.of(location, options)
+    location = options.sign(location)
+    site = location.bucket if "://" in location.bucket else ""
+    key = (os.getpid(), location.protocol, site, location.options, location.secrets, options)
     found = _FILESYSTEMS.get(key)
     return found if found is not None else _FILESYSTEMS.setdefault(key, _make(location, options))
 
@@ -72,116 +72,84 @@ def filesystem(location: Location, options: StorageOptions = NO_OPTIONS) -> Any:
 def _make(location: Location, options: StorageOptions) -> Any:
     import fsspec
 
-    given: dict[str, Any] = dict(options)
-    if location.protocol == "abfs":
-        given = adlfs_options(location, options)
-    elif location.protocol in ("http", "https"):
+    policy = RetryPolicy.of(options)
+    given: dict[str, Any] = {name: value for name, value in options.items() if name not in _OURS}
+    if location.protocol in ("http", "https"):
         # A signed query must reach the server as it was signed.
         given.setdefault("encoded", bool(location.secrets) and " " not in location.path)
+    elif location.protocol == "s3":
+        times = dict.fromkeys(("connect_timeout", "read_timeout"), policy.attempt_seconds)
+        own = {"retries": {"total_max_attempts": 1}, "max_pool_connections": 64, **times}
+        given["config_kwargs"] = {**own, **given.get("config_kwargs", {})}
     try:
-        return fsspec.filesystem(
-            location.protocol, skip_instance_cache=True, use_listings_cache=False, **given
-        )
+        if location.protocol == "abfs":
+            return azure_filesystem(location, options)
+        if location.protocol not in ("http", "https") and "://" in location.bucket:
+            # An address of any other kind: its host, port and user are for the filesystem to tell.
+            told = fsspec.get_filesystem_class(location.protocol)._get_kwargs_from_urls(location.path)  # noqa: SLF001
+            given = {**told, **given}
+        fs = fsspec.filesystem(location.protocol, skip_instance_cache=True, use_listings_cache=False, **given)
     except ImportError as error:
         package = _PACKAGES.get(location.protocol, location.protocol)
         raise UnsupportedFeatureError(
             f"{location.uri}: reading {location.protocol} needs the package {package}; install it with: pip install {package}"
         ) from error
-    except Exception as error:  # noqa: BLE001 - whatever a filesystem makes of the options
-        raise storage_error(error, location, options) from None
-
-
-# --------------------------------------------------------------------------- errors
-@contextlib.contextmanager
-def storage_errors(location: Location, options: StorageOptions = NO_OPTIONS) -> Iterator[None]:
-    """Turn what a storage raises inside into errors of our tree that name `location`."""
-    try:
-        yield
     except MLTableError:
         raise
-    except Exception as error:  # noqa: BLE001 - every storage library has its own tree
-        # The cause is not chained: its text may hold the credential that we take out of ours.
+    except Exception as error:  # noqa: BLE001 - whatever a filesystem makes of the options
         raise storage_error(error, location, options) from None
+    if location.protocol == "s3":
+        fs.retries = 1  # the policy stands above all libraries
+    return fs
 
 
-def storage_error(error: BaseException, location: Location, options: StorageOptions) -> MLTableError:
-    """Return the error of our tree for what a storage raised."""
-    chain = [error]
-    while (cause := chain[-1].__cause__) is not None and cause not in chain:
-        chain.append(cause)
-    status = next(
-        (s for e in chain if isinstance(s := getattr(e, "status", getattr(e, "status_code", None)), int)), 0
-    )
-    names = {cls.__name__ for e in chain for cls in type(e).__mro__}
-    if status in _DENIED or names & {
-        "PermissionError",
-        "ClientAuthenticationError",
-        "CredentialUnavailableError",
-    }:
-        return AccessDeniedError(
-            f"{location.uri}: access denied ({_reason(chain[-1], options)}). {_hint(location, options)}"
+@contextlib.contextmanager
+def opened(location: Location, options: StorageOptions) -> Iterator[tuple[Location, StorageOptions]]:
+    """Give the real place of a location and the options that open it, and name both in errors."""
+    place, own = resolve(location, options)
+    try:
+        with storage_errors(place, own):
+            yield place, own
+    except MLTableError as error:
+        raise named(error, location, place) from error.__cause__
+
+
+def named(error: MLTableError, location: Location, place: Location) -> MLTableError:
+    """Return an error about a place that also names the location which led to it."""
+    if location.protocol != "azureml" or place.uri == location.uri or location.uri in str(error):
+        return error
+    text = str(error).replace(place.uri, f"{location.uri} ({place.uri})", 1)
+    if isinstance(error, AccessDeniedError):
+        text += (
+            " Or register the datastore in this process, or with a reference that every process can follow: "
+            "account_key='env:NAME'."
         )
-    connected = not names & {
-        "ClientConnectionError",
-        "ServiceRequestError",
-        "TimeoutError",
-        "ConnectionError",
-    }
-    if status in _GONE or (
-        connected and status == 0 and names & {"FileNotFoundError", "ResourceNotFoundError"}
-    ):
-        return SourceNotFoundError(f"{location.uri}: The requested stream was not found.")
-    return StorageError(f"{location.uri}: the storage failed: {_reason(chain[-1], options)}")
-
-
-def _reason(error: BaseException, options: StorageOptions) -> str:
-    lines = str(error).strip().splitlines()
-    return without_secrets(
-        f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__, options.secrets
-    )
-
-
-def _hint(location: Location, options: StorageOptions) -> str:
-    if location.lost_secrets:
-        return (
-            "The credential in the address is never sent to another process; "
-            "give it there in the environment or by an identity."
-        )
-    if options.dropped:
-        gone = ", ".join(options.dropped)
-        return f"storage_options[{gone}] is never sent to another process; give it there in the environment."
-    if location.is_local:
-        return "Check the permissions of the file and of the folders above it."
-    if location.protocol == "abfs":
-        return (
-            "Give storage_options={'account_key': ...}, {'sas_token': ...} or {'anon': True} for a public container, "
-            "{'anon': False} to use your identity."
-        )
-    return "Give the credential in storage_options."
+    error.args = (text,)
+    return error
 
 
 # --------------------------------------------------------------------------- asking
 def info(location: Location, options: StorageOptions = NO_OPTIONS) -> Info | None:
     """Return what stands at a place, or `None` for nothing. A trailing symlink is followed."""
-    with storage_errors(location, options):
-        if location.is_local:
+    with opened(location, options) as (place, own):
+        if place.is_local:
             try:
-                found = os.stat(location.key)  # noqa: PTH116 - 100,000 Path objects cost a second
+                found = os.stat(place.key)  # noqa: PTH116 - 100,000 Path objects cost a second
             except (FileNotFoundError, NotADirectoryError):
                 return None
             return Info("folder", None) if S_ISDIR(found.st_mode) else Info("file", found.st_size)
-        fs = filesystem(location, options)
+        fs = filesystem(place, own)
         try:
-            told = fs.info(location.path)
+            told = ask(fs, own, "info", place.path)
         except FileNotFoundError as error:
-            if isinstance(storage_error(error, location, options), SourceNotFoundError):
+            if isinstance(storage_error(error, place, own), SourceNotFoundError):
                 return None
             raise
         size = told.get("size")
         return (
             Info("folder", None)
             if told["type"] == "directory"
-            else Info("file", None if size is None else int(size))
+            else Info("file", None if size is None else int(size), tag_of(told))
         )
 
 
@@ -208,100 +176,86 @@ def settled(location: Location, options: StorageOptions = NO_OPTIONS) -> Locatio
 
 # --------------------------------------------------------------------------- reading
 def open_input(
-    location: Location, options: StorageOptions = NO_OPTIONS, size: int | None = None
+    location: Location,
+    options: StorageOptions = NO_OPTIONS,
+    size: int | None = None,
+    tag: str | None = None,
+    ranges: Sequence[tuple[int, int]] = (),
 ) -> pa.NativeFile:
-    """Open a file for random access. `size` in bytes spares a question to a remote storage."""
-    with storage_errors(location, options):
-        if location.is_local:
+    """Open a file for random access.
+
+    Args:
+        location: The file.
+        options: Storage options.
+        size: Its bytes, where a listing told: that spares a question to a remote storage.
+        tag: Its tag in the listing; a file with another tag is an error.
+        ranges: Bytes of a remote file that will be read: they are fetched now, at once.
+    """
+    with opened(location, options) as (place, own):
+        if place.is_local:
             # Not a memory map: a file that someone cuts while it is read must be an error, not a dead process.
-            return pa.OSFile(location.key, "rb")
-        fs = filesystem(location, options)
-        if size is None:
-            found = fs.info(location.path).get("size")
-            if found is None:
-                return pa.BufferReader(fs.cat_file(location.path))
-            size = int(found)
-        return pa.PythonFile(_RangeFile(location, options, size), mode="r")
+            return pa.OSFile(place.key, "rb")
+        fs = filesystem(place, own)
+        file = _remote(fs, place, own, size, tag)
+        if file is None:
+            return pa.BufferReader(ask(fs, own, "cat_file", place.path))
+        return pa.PythonFile(RangeFile(file, ranges), mode="r")
 
 
 def read_range(
-    location: Location, start: int, stop: int, options: StorageOptions = NO_OPTIONS, size: int | None = None
+    location: Location,
+    start: int,
+    stop: int,
+    options: StorageOptions = NO_OPTIONS,
+    size: int | None = None,
+    tag: str | None = None,
 ) -> bytes:
     """Return the bytes [start, stop) of a file, fewer only where the file ends."""
-    with storage_errors(location, options):
-        if location.is_local:
-            with pa.OSFile(location.key, "rb") as file:
-                file.seek(start)
-                return bytes(file.read(max(stop - start, 0)))
-        if size is None:
-            found = filesystem(location, options).info(location.path).get("size")
-            size = stop if found is None else int(found)
-        return _fetch(location, options, start, min(stop, size), size)
+    with opened(location, options) as (place, own):
+        if place.is_local:
+            with pa.OSFile(place.key, "rb") as local:
+                local.seek(start)
+                return bytes(local.read(max(stop - start, 0)))
+        fs = filesystem(place, own)
+        file = _remote(fs, place, own, size, tag)
+        if file is None:
+            return bytes(ask(fs, own, "cat_file", place.path))[start:stop]
+        stop = min(stop, file.size)
+        return fetch(file, start, stop) if start < stop else b""
 
 
 def read_text(location: Location, options: StorageOptions = NO_OPTIONS) -> bytes:
     """Return all bytes of a (small) file."""
-    with storage_errors(location, options):
-        if location.is_local:
-            return Path(location.key).read_bytes()
-        return bytes(filesystem(location, options).cat_file(location.path))
+    with opened(location, options) as (place, own):
+        if place.is_local:
+            return Path(place.key).read_bytes()
+        with open_input(place, own) as file:
+            return bytes(file.read())
 
 
-def _fetch(location: Location, options: StorageOptions, start: int, stop: int, size: int) -> bytes:
-    if stop <= start:
-        return b""
-    got = bytes(filesystem(location, options).cat_file(location.path, start=start, end=stop))
-    if len(got) == stop - start:
-        return got
-    if len(got) == size:  # a server without ranges sends the whole file
-        return got[start:stop]
-    raise StorageError(
-        f"{location.uri}: the storage sent {len(got)} of the bytes {start} to {stop}; the file has changed or the "
-        "connection broke. Read again."
-    )
-
-
-class _RangeFile(io.RawIOBase):
-    """A remote file as pyarrow reads it: one request a read, nothing read ahead, nothing kept."""
-
-    def __init__(self, location: Location, options: StorageOptions, size: int) -> None:
-        self._location, self._options, self._size, self._at = location, options, size, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        return self._at
-
-    def read(self, size: int | None = -1) -> bytes:
-        stop = self._size if size is None or size < 0 else min(self._at + size, self._size)
-        with storage_errors(self._location, self._options):
-            data = _fetch(self._location, self._options, self._at, stop, self._size)
-        self._at += len(data)
-        return data
-
-    def readinto(self, buffer: Any) -> int:
-        data = self.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
+def _remote(
+    fs: Any, location: Location, options: StorageOptions, size: int | None, tag: str | None
+) -> Remote | None:
+    """Return a file as it is now, or as it was listed; `None` where the storage does not tell its size."""
+    if size is None:
+        told = ask(fs, options, "info", location.path)
+        if told.get("type") == "directory":
+            raise IsADirectoryError(f"{location.name} is a folder")
+        if told.get("size") is None:
+            return None
+        size, tag = int(told["size"]), tag_of(told)
+    return Remote(fs, location, options, size, tag)
 
 
 # --------------------------------------------------------------------------- writing
 def write_atomic(location: Location, data: bytes, options: StorageOptions = NO_OPTIONS) -> None:
     """Write a file so that a reader sees the old or the new bytes, never a part. Makes missing local folders."""
-    with storage_errors(location, options):
-        if location.is_local:
-            with replacing(Path(location.key)) as file:
+    with opened(location, options) as (place, own):
+        if place.is_local:
+            with replacing(Path(place.key)) as file:
                 file.write(data)
         else:
-            filesystem(location, options).pipe_file(location.path, data)
+            ask(filesystem(place, own), own, "pipe_file", place.path, data)
 
 
 @contextlib.contextmanager

@@ -7,15 +7,25 @@ import os
 import posixpath
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from mltable_lite.errors import AccessDeniedError, SourceNotFoundError, StorageError, did_you_mean, listed
+from mltable_lite.errors import (
+    AccessDeniedError,
+    SourceNotFoundError,
+    StorageError,
+    UnsupportedFeatureError,
+    did_you_mean,
+    listed,
+)
 from mltable_lite.storage import filesystem as storage
 from mltable_lite.storage.azure import object_store_options
 from mltable_lite.storage.options import NO_OPTIONS, StorageOptions, without_secrets
 from mltable_lite.storage.patterns import is_glob, split_pattern, translate
+from mltable_lite.storage.resolve import resolve
+from mltable_lite.storage.retry import RetryPolicy
 from mltable_lite.storage.uri import Location, parse_uri
-from mltable_lite.storage.walk import Child, children, files_below, is_marker
+from mltable_lite.storage.walk import Child, Found, children, files_below, is_marker
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -39,6 +49,7 @@ class FileEntry:
         size: Bytes, where the listing told.
         position: Its number in the listing.
         options: The caller's storage options.
+        tag: What tells this version of the file from others, where the listing told.
     """
 
     place: Location
@@ -46,6 +57,7 @@ class FileEntry:
     size: int | None
     position: int
     options: StorageOptions = NO_OPTIONS
+    tag: str | None = None
 
     @property
     def location(self) -> Location:
@@ -62,13 +74,13 @@ class FileEntry:
         """What the path column shows."""
         return self.location.display
 
-    def open(self) -> pa.NativeFile:
-        """Open for random access."""
-        return storage.open_input(self.location, self.options, self.size)
+    def open(self, ranges: Sequence[tuple[int, int]] = ()) -> pa.NativeFile:
+        """Open for random access; these ranges of a remote file are fetched at once."""
+        return storage.open_input(self.location, self.options, self.size, self.tag, ranges)
 
     def read_range(self, start: int, stop: int) -> bytes:
         """Return the bytes [start, stop), fewer only where the file ends."""
-        return storage.read_range(self.location, start, stop, self.options, self.size)
+        return storage.read_range(self.location, start, stop, self.options, self.size, self.tag)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,27 +103,39 @@ class FolderEntry:
 
     def table_uri(self) -> str:
         """Return the address as deltalake takes it."""
-        if self.location.protocol == "abfs":
-            return f"az://{self.location.path}"
-        return self.location.uri
+        location, _ = resolve(self.location, self.options)
+        if location.protocol in ("http", "https"):
+            raise UnsupportedFeatureError(
+                f"{self.uri}: a web server has no listing of folders, which a Delta table's log needs; give the table's "
+                "address in its storage (az, abfss, s3, gs), or copy the folder to a local disk."
+            )
+        if location.protocol == "abfs":
+            return f"az://{location.path}"
+        return location.uri
 
     def delta_options(self) -> dict[str, str]:
         """Return the storage options as deltalake takes them: all texts."""
-        if self.location.is_local:
+        location, options = resolve(self.location, self.options)
+        if location.is_local:
             return {}
-        if self.location.protocol == "abfs":
-            return object_store_options(self.location, self.options)
+        policy = RetryPolicy.of(options).object_store_options()
+        if location.protocol == "abfs":
+            return {**policy, **object_store_options(location, options)}
         words = {
             "key": "aws_access_key_id",
             "secret": "aws_secret_access_key",
-            "token": "aws_session_token" if self.location.protocol == "s3" else "google_service_account",
+            "token": "aws_session_token" if location.protocol == "s3" else "google_service_account",
             "endpoint_url": "aws_endpoint",
         }
-        return {
-            words.get(name, name): str(value)
-            for name, value in self.options.items()
-            if isinstance(value, str)
+        given = {
+            words.get(name, name): str(value) for name, value in options.items() if isinstance(value, str)
         }
+        if given.get("aws_endpoint", "").startswith("http:"):
+            given["aws_allow_http"] = "true"
+        region = (options.get("client_kwargs") or {}).get("region_name")
+        if region:
+            given["aws_region"] = str(region)
+        return {**policy, **given}
 
     def file(self, relative: str, size: int | None, position: int) -> FileEntry:
         """Return a file of the table by its path relative to the folder."""
@@ -184,7 +208,7 @@ def list_files(
             and info is not None
             and (info.kind == "file" or (entry.spec.kind == "file" and not expand))
         ):
-            files.append(FileEntry(location, location.key, info.size, len(files), options))
+            files.append(FileEntry(location, location.key, info.size, len(files), options, info.tag))
             continue
         if info is not None and info.kind == "file":
             raise entry.missing("is a file, not a folder; write 'file:' instead of 'folder:'.")
@@ -200,8 +224,11 @@ def list_files(
             keys = _match_files(entry, options, skipped)
         else:
             raise _nothing_there(entry, options)
-        keys.sort()
-        files += [FileEntry(location, k, size, n, options) for n, (k, size) in enumerate(keys, len(files))]
+        keys.sort(key=itemgetter(0))
+        files += [
+            FileEntry(location, key, size, n, options, tag)
+            for n, (key, size, tag) in enumerate(keys, len(files))
+        ]
     return Listing(files, len(skipped))
 
 
@@ -229,6 +256,27 @@ def list_folders(
         else:
             raise _nothing_there(entry, options)
     return [FolderEntry(location, position, options) for position, location in enumerate(folders)]
+
+
+def list_all(place: Location, options: StorageOptions = NO_OPTIONS) -> tuple[Location, list[Found]]:
+    """Return a folder and every file of it that a place names: all below a folder, or all that match a pattern.
+
+    Here nothing is left out: hidden names, markers and the MLTable file are files like all others.
+    """
+    if not is_glob(place.key):
+        return place, list(files_below(place, options, lambda _: False, []))
+    fixed, pattern = _fixed(place.key)
+    folder = place.at(fixed)
+    found = {}
+    for segments in split_pattern(pattern):
+        found.update(
+            {
+                c.key: Found(c.key, c.size, c.tag)
+                for c in _descend(folder, segments, options)
+                if not c.is_folder
+            }
+        )
+    return folder, list(found.values())
 
 
 # --------------------------------------------------------------------------- entries
@@ -299,12 +347,12 @@ def _names(folder: Location, options: StorageOptions) -> list[str]:
 
 
 # --------------------------------------------------------------------------- patterns
-def _match_files(entry: _Entry, options: StorageOptions, skipped: list[str]) -> list[tuple[str, int | None]]:
+def _match_files(entry: _Entry, options: StorageOptions, skipped: list[str]) -> list[Found]:
     if entry.spec.value.endswith("/") and not entry.pattern.endswith("**"):
         raise entry.missing(
             "matches only folders, because it ends in '/'; for all files below them end it in '/**'."
         )
-    found = {child.key: child.size for child in _match(entry, options) if not child.is_folder}
+    found = {c.key: Found(c.key, c.size, c.tag) for c in _match(entry, options) if not c.is_folder}
     own = [key for key in found if key.rpartition("/")[2] == "MLTable"]
     for key in own:
         del found[key]
@@ -314,7 +362,7 @@ def _match_files(entry: _Entry, options: StorageOptions, skipped: list[str]) -> 
             raise _nothing_there(entry, options)
         holds = listed(_names(entry.location, options)) or "nothing"
         raise entry.missing(f"has no file that matches {entry.pattern!r}; it holds {holds}.")
-    return list(found.items())
+    return list(found.values())
 
 
 def _match(entry: _Entry, options: StorageOptions) -> Iterator[Child]:
@@ -327,9 +375,9 @@ def _descend(folder: Location, segments: list[str], options: StorageOptions) -> 
     if segments[0] == "**":
         wanted = translate(segments).fullmatch
         start = len(folder.key.rstrip("/")) + 1 if folder.key else 0
-        for key, size in files_below(folder, options, lambda _: False, []):
+        for key, size, tag in files_below(folder, options, lambda _: False, []):
             if wanted(key[start:]):
-                yield Child(key, key.rpartition("/")[2], is_folder=False, size=size)
+                yield Child(key, key.rpartition("/")[2], is_folder=False, size=size, tag=tag)
         return
     head, *tail = segments
     matches: Iterable[Child]

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from mltable_lite.errors import ArgumentTypeError, MLTableNotFoundError, SourceNotFoundError, listed
+from mltable_lite.errors import (
+    ArgumentTypeError,
+    MLTableNotFoundError,
+    SourceNotFoundError,
+    StorageError,
+    listed,
+)
 from mltable_lite.storage.filesystem import info, read_text, settled
+from mltable_lite.storage.options import without_secrets
+from mltable_lite.storage.resolve import pinned
 from mltable_lite.storage.uri import Location, parse_uri
 from mltable_lite.storage.walk import children
 
@@ -17,8 +25,26 @@ if TYPE_CHECKING:
 NAME = "MLTable"
 
 
-def read_mltable(uri: object, options: StorageOptions) -> tuple[bytes, str, str]:
-    """Return the text of an MLTable file, the folder its relative paths belong to, and its name for error texts.
+class Found(NamedTuple):
+    """An MLTable file.
+
+    Attributes:
+        text: Its bytes.
+        base: The folder that its relative paths belong to.
+        source: How error texts call it.
+        options: The storage options, with the credentials that stood in its address for what lies beside it.
+        asset: The address of the data asset that it was found by, with its version, or an empty text.
+    """
+
+    text: bytes
+    base: str
+    source: str
+    options: StorageOptions
+    asset: str
+
+
+def read_mltable(uri: object, options: StorageOptions) -> Found:
+    """Return an MLTable file, its bytes and what belongs to it.
 
     Args:
         uri: The folder or the file; an empty text is the working directory.
@@ -34,16 +60,22 @@ def read_mltable(uri: object, options: StorageOptions) -> tuple[bytes, str, str]
     given = os.fspath(uri)
     if not isinstance(given, str):
         raise ArgumentTypeError(f"load: {uri!r} is bytes; give a text.")
-    folder = settled(parse_uri(given or "."), options)
+    place, asset = pinned(parse_uri(given or "."), options)
+    folder = settled(place, options)
     if folder.name == NAME and (found := info(folder, options)) is not None and found.kind == "file":
         file, folder = folder, folder.parent
     else:
         file = folder.join(NAME)
     try:
         text = read_text(file, options)
-    except (SourceNotFoundError, IsADirectoryError) as error:
+    except SourceNotFoundError as error:
         raise _missing(given, folder, options) from error
-    return text, folder.uri, _shown(file)
+    except StorageError as error:
+        # A folder called MLTable, or a file where its folder should be, is no failure of the storage.
+        if (found := info(file, options)) is not None and found.kind == "file":
+            raise
+        raise _missing(given, folder, options) from error
+    return Found(text, folder.uri, _shown(file), options.keeping_secrets_of(folder), asset)
 
 
 def _shown(file: Location) -> str:
@@ -57,7 +89,7 @@ def _shown(file: Location) -> str:
 
 
 def _missing(given: str, folder: Location, options: StorageOptions) -> MLTableNotFoundError:
-    start = f"Not able to find MLTable file: load({given!r}): {folder.uri}"
+    start = f"Not able to find MLTable file: load({without_secrets(given)!r}): {folder.uri}"
     found = info(folder, options)
     if found is None:
         return MLTableNotFoundError(

@@ -31,12 +31,17 @@ _AZUREML = tuple(
     re.compile(form, re.DOTALL | re.IGNORECASE)
     for form in (
         rf"(?:{_WORKSPACE})?/*datastores?/(?P<datastore>[^/]+)(?:/paths(?=/|$))?(?P<key>/.*)?",
-        rf"(?:{_WORKSPACE}|/*registries/(?P<registry>[^/]+)/)?"
-        r"data/(?P<asset>[^/]+)(?:/(?:versions|labels)/(?P<version>[^/]+))?(?P<key>/.*)?",
+        (
+            rf"(?:{_WORKSPACE}|/*registries/(?P<registry>[^/]+)/)?"
+            r"data/(?P<asset>[^/]+)(?:/(?:versions|labels)/(?P<version>[^/]+))?(?P<key>/.*)?"
+        ),
         # The short form of an asset has no slashes after the scheme.
-        r"(?<!/)(?P<asset>[\w.-]+)(?:[:@](?P<version>[\w.-]+)(?P<key>/.*)?)?",
+        r"(?P<asset>[\w.-]+)(?:[:@](?P<version>[\w.-]+))?(?P<key>/.*)?",
     )
 )
+
+
+Site = tuple[str, tuple[tuple[str, str], ...], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,11 @@ class Location:
     def name(self) -> str:
         """The last segment of the key."""
         return self.key.rstrip("/").rpartition("/")[2]
+
+    @property
+    def site(self) -> Site:
+        """The container, bucket or server of the place: what a credential in its address is good for."""
+        return self.protocol, tuple(o for o in self.options if o[0] != "anon"), self.bucket
 
     @property
     def parent(self) -> Location:
@@ -221,7 +231,7 @@ def _http(scheme: str, rest: str) -> Location:
         return Location(
             "abfs", unquote(blob), root=root, bucket=container + "/", options=options, secrets=secrets
         )
-    if _EMULATOR.fullmatch(host) and (_SAS.match("?" + query) or key.startswith(_EMULATED + "/")):
+    if _EMULATOR.fullmatch(host) and (_is_sas(query) or key.startswith(_EMULATED + "/")):
         account, _, inside = key.partition("/")
         container, _, blob = inside.partition("/")
         return Location(
@@ -260,6 +270,10 @@ def _azure(scheme: str, rest: str) -> Location:
     )
 
 
+def _is_sas(query: str) -> bool:
+    return {"sv", "sig"} <= {part.partition("=")[0] for part in query.split("&")}
+
+
 def _account(host: str) -> tuple[tuple[str, str], ...]:
     """Return the filesystem options that the host tells; data is read through the blob endpoint."""
     name, _, domain = host.lower().partition(".")
@@ -286,7 +300,7 @@ def _other(text: str, scheme: str, rest: str) -> Location:
     """Return a place on a filesystem that fsspec knows and this module does not: it takes the address as it is."""
     import fsspec
 
-    known = fsspec.available_protocols()
+    known = {*fsspec.available_protocols(), *fsspec.registry}
     if scheme not in known or "::" in rest:
         raise ArgumentError(
             f"{_without_query(text)}: the scheme {scheme!r} is not known; accepted are local paths and file, https, "

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from mltable_lite.errors import SourceNotFoundError, UnsupportedFeatureError
-from mltable_lite.storage.filesystem import filesystem, info, storage_errors
+from mltable_lite.storage.failures import storage_error, storage_errors
+from mltable_lite.storage.filesystem import filesystem, info
+from mltable_lite.storage.pages import names
+from mltable_lite.storage.resolve import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,12 +26,21 @@ _MARKER_NAMES = frozenset({"MLTable", "_SUCCESS", "_metadata", "_common_metadata
 
 
 class Child(NamedTuple):
-    """One name in a folder; `size` in bytes for files where the listing tells."""
+    """One name in a folder; for files `size` in bytes and `tag`, which another version has not, where it tells."""
 
     key: str
     name: str
     is_folder: bool
     size: int | None
+    tag: str | None = None
+
+
+class Found(NamedTuple):
+    """One file of a walk."""
+
+    key: str
+    size: int | None
+    tag: str | None = None
 
 
 def is_marker(name: str) -> bool:
@@ -38,28 +50,47 @@ def is_marker(name: str) -> bool:
 
 def children(folder: Location, options: StorageOptions) -> Iterator[Child]:
     """Yield what lies directly in a folder, in no particular order; nothing where there is no such folder."""
-    if folder.is_local:
-        return _local_children(folder)
-    return iter(_remote(folder, options, below=False))
+    place, own = resolve(folder, options)
+    found = _local_children(place) if place.is_local else iter(_remote(place, own, below=False))
+    if place.key == folder.key:
+        return found
+    return (child._replace(key=_key_in(folder, child.key, place)) for child in found)
 
 
 def files_below(
     folder: Location, options: StorageOptions, skip: Callable[[str], bool], skipped: list[str]
-) -> Iterator[tuple[str, int | None]]:
-    """Yield key and size of every file below a folder, in no particular order; nothing where there is no folder.
+) -> Iterator[Found]:
+    """Yield key, size and tag of every file below a folder, in no particular order; nothing where there is no folder.
 
     Names for which `skip` is true are left out, folders with all that is in them, and appended to `skipped`.
     """
-    if folder.is_local:
-        yield from _local_files(folder, skip, skipped, ())
-        return
+    place, own = resolve(folder, options)
+    found = (
+        _local_files(place, skip, skipped, ()) if place.is_local else _remote_files(place, own, skip, skipped)
+    )
+    if place.key == folder.key:
+        yield from found
+    else:
+        for file in found:
+            yield file._replace(key=_key_in(folder, file.key, place))
+
+
+def _key_in(folder: Location, key: str, place: Location) -> str:
+    """Return the key below `folder` of what is below `place`, the storage's own name for that folder."""
+    relative = key.strip("/")[len(place.key.strip("/")) :].lstrip("/")
+    return f"{folder.key.rstrip('/')}/{relative}" if folder.key else relative
+
+
+def _remote_files(
+    folder: Location, options: StorageOptions, skip: Callable[[str], bool], skipped: list[str]
+) -> Iterator[Found]:
     start = len(folder.key.strip("/")) + 1 if folder.key else 0
     left_out = set()
     for child in _remote(folder, options, below=True):
         segments = child.key[start:].split("/")
         marked = next((i for i, name in enumerate(segments) if name and skip(name)), None)
         if marked is None:
-            yield child.key, child.size
+            yield Found(child.key, child.size, child.tag)
         else:
             left_out.add("/".join(segments[: marked + 1]))
     skipped += sorted(left_out)
@@ -84,7 +115,7 @@ def _local_children(folder: Location) -> Iterator[Child]:
 
 def _local_files(
     folder: Location, skip: Callable[[str], bool], skipped: list[str], above: tuple[tuple[int, int], ...]
-) -> Iterator[tuple[str, int | None]]:
+) -> Iterator[Found]:
     with storage_errors(folder):
         try:
             stat = os.stat(folder.key)  # noqa: PTH116 - as everywhere on this hot path
@@ -103,7 +134,7 @@ def _local_files(
         elif entry.is_dir():
             folders.append(entry.path)
         elif entry.is_file():
-            yield entry.path, entry.stat().st_size
+            yield Found(entry.path, entry.stat().st_size)
         elif entry.is_symlink():
             raise _broken_link(entry.path)
     for path in folders:
@@ -124,27 +155,19 @@ def _remote(folder: Location, options: StorageOptions, *, below: bool) -> list[C
         )
     with storage_errors(folder, options):
         fs = filesystem(folder, options)
-        fs.invalidate_cache()
         try:
-            if below:
-                found: list[dict[str, Any]] = list(fs.find(folder.path, detail=True).values())
-            else:
-                found = fs.ls(folder.path, detail=True)
-        except FileNotFoundError:
-            if info(folder, options) is not None:
+            found = names(fs, folder, options, below=below)
+        except Exception as error:
+            missing = isinstance(storage_error(error, folder, options), SourceNotFoundError)
+            if not missing or info(folder, options) is not None:
                 raise
             return []
     result = []
     prefix = folder.key.strip("/") + "/" if folder.key else ""
-    for entry in found:
-        key = entry["name"].lstrip("/").removeprefix(folder.bucket.lstrip("/")).rstrip("/")
-        is_folder = entry["type"] == "directory"
+    for name in found:
+        key = name.key.rstrip("/")
         # A folder's own marker blob, and on some storages the folder itself, stand in its listing.
-        if key.startswith(prefix) and key != prefix.rstrip("/") and not (below and is_folder):
-            size = entry.get("size")
-            result.append(
-                Child(
-                    key, key.rpartition("/")[2], is_folder, None if is_folder or size is None else int(size)
-                )
-            )
+        if key.startswith(prefix) and key != prefix.rstrip("/") and not (below and name.is_folder):
+            size = None if name.is_folder else name.size
+            result.append(Child(key, key.rpartition("/")[2], name.is_folder, size, name.tag))
     return result

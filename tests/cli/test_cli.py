@@ -17,7 +17,11 @@ def folder(tmp_path):
 
 def run(folder, *words):
     return subprocess.run(
-        [sys.executable, "-m", "mltable_lite.cli", *words], cwd=folder, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "mltable_lite.cli", *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 

@@ -223,7 +223,8 @@ def test_a_mismatch_without_choice_is_null_and_told():
     result, notices = run(pa.array(["true", "yes"]), "boolean")
     assert result.to_pylist() == [True, None]
     assert notices[0] == (
-        "column 'v': 1 values are not boolean (true, 1, t, false, 0, f in any case) and became null;"
+        "column 'v': 1 values are not boolean (true: 'true', 'True', 'TRUE', 't', 'T', 'Y', 'Yes', 'YES', '1'; "
+        "false: 'false', 'False', 'FALSE', 'f', 'F', 'N', 'No', 'NO', '0') and became null;"
         " first: 'yes' at a.csv line 3. Set mismatch_as to choose a value."
     )
 

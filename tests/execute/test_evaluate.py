@@ -2,6 +2,7 @@
 
 import datetime as dt
 import math
+import os
 import random
 import sqlite3
 from decimal import Decimal
@@ -20,6 +21,7 @@ from mltable_lite.expr import bind, fold, parse
 from mltable_lite.formats.streams import STREAM_METADATA
 from mltable_lite.types import Field, Kind
 
+DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
 DAYS = [dt.date(2020, 1, 2), dt.date(1, 1, 1), None, dt.date(9999, 12, 31)]
 MOMENTS = [dt.datetime(2020, 1, 2, 3, 4, 5), dt.datetime(1, 1, 1), None, dt.datetime(9999, 12, 31)]
 ZONED = [dt.datetime(2020, 1, 2, 3, 4, 5), dt.datetime(2020, 6, 1), None, dt.datetime(2019, 12, 31, 23, 30)]
@@ -478,7 +480,9 @@ def truth(value):
     return None if value is None else bool(value)
 
 
-@pytest.mark.parametrize(("engine", "count"), [("sqlite", 3_000), ("duckdb", 400)])
+@pytest.mark.parametrize(
+    ("engine", "count"), [("sqlite", 20_000 if DEEP else 3_000), ("duckdb", 4_000 if DEEP else 400)]
+)
 def test_random_predicates_agree_with_sql(engine, count):
     chance = random.Random(7)
     generator = Generator(chance)

@@ -25,7 +25,7 @@ class LocalFile:
     def size(self):
         return Path(self.path).stat().st_size
 
-    def open(self):
+    def open(self, ranges=()):
         self.opened.add(self.path)
         try:
             return pa.OSFile(self.path)

@@ -40,6 +40,8 @@ def late(cell, before="5", rows=200, after="6"):
     [
         (["a", "a", "a_1", "a"], 4, ("a", "a_1", "a_1_2", "a_3")),
         (["Column2", ""], 2, ("Column2", "Column2_1")),
+        (["r", "a", "b", "a", "b"], 5, ("r", "a", "b", "a_1", "b_2")),
+        (["r", "a_1", "a", "a", "b", "b"], 6, ("r", "a_1", "a", "a_1_2", "b", "b_3")),
         (["a", "", "", "c"], 4, ("a", "Column2", "Column3", "c")),
         ([], 2, ("Column1", "Column2")),
         (["a"], 3, ("a", "Column2", "Column3")),
@@ -198,12 +200,12 @@ def test_no_files_and_empty_files_have_no_columns(tmp_path):
     assert inspect(ReadDelimited(), []).schema.names == []
 
 
-def test_columns_of_files_past_the_sample_are_text(tmp_path):
+def test_columns_of_files_past_the_sample_are_guessed_from_their_own_first_rows(tmp_path):
     source = source_of(
         tmp_path, F1, "c\n5\n", header="all_files_different_headers", infer_column_types=InferTypes(1)
     )
-    assert source.schema.field("c").type == pa.string()
-    assert read_all(source)[0]["c"].to_pylist() == [None, None, "5"]
+    assert source.schema.field("c").type == pa.int64()
+    assert read_all(source)[0]["c"].to_pylist() == [None, None, 5]
 
 
 # --------------------------------------------------------------------------- past the sample

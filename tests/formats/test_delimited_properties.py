@@ -6,7 +6,6 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 from formats.delimited_files import read_all, write
 from hypothesis import HealthCheck, given, settings
@@ -194,16 +193,9 @@ def test_widening_gives_what_a_sample_of_everything_gives(text, sample):
             wide, _ = guessed.widen(tuple(guessed.schema.names))
         except InvalidLineError:
             return
-        for field in guessed.schema:
-            kept = field.type == pa.string()  # what was read as text stays text
-            assert (
-                wide.schema.field(field.name).type == (field if kept else whole.schema.field(field.name)).type
-            )
-        assert wide.schema.names == whole.schema.names
+        assert wide.schema == whole.schema
         table, _ = read_all(wide)
-        for name in wide.schema.names:
-            if wide.schema.field(name) == whole.schema.field(name):
-                assert repr(table.select([name]).to_pylist()) == repr(read_all(whole, name)[0].to_pylist())
+        assert repr(table.to_pylist()) == repr(read_all(whole)[0].to_pylist())
         try:
             first, _ = read_all(guessed)
         except SchemaMismatchError:

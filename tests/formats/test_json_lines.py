@@ -43,9 +43,9 @@ def source(tmp_path):
     return make
 
 
-def read(source, columns=None, first_rows=None):
+def read(source, columns=None, first_rows=None, **more):
     """Return all rows as a table, and the notices."""
-    request = Request(tuple(columns or source.schema.names), first_rows)
+    request = Request(tuple(columns or source.schema.names), first_rows, **more)
     schema = pa.schema([source.schema.field(name) for name in request.columns])
     batches = [batch for partition in source.partitions() for batch in source.read(partition, request)]
     return pa.Table.from_batches(batches, schema), request.notices
@@ -272,6 +272,7 @@ def test_the_first_rows_come_from_a_small_beginning(source):
 # --------------------------------------------------------------------------- the sample and beyond
 @pytest.fixture
 def small_sample(monkeypatch):
+    monkeypatch.setattr(json_lines, "LEAST_SAMPLE_BYTES", 60)
     monkeypatch.setattr(json_lines, "SAMPLE_BYTES", 60)
     monkeypatch.setattr(json_lines, "SAMPLE_FILES", 2)
 
@@ -307,12 +308,13 @@ def test_a_negative_number_before_a_late_uint64_makes_a_float(source, small_samp
     assert not len(notices)
 
 
-def test_a_late_key_is_a_mismatch_only_when_all_columns_are_asked_for(source, small_sample):
+def test_a_late_key_is_a_mismatch_unless_columns_are_kept_by_name(source, small_sample):
     made = source(rows(*({"a": i, "b": 1} for i in range(200)), {"a": 5, "z": 1}), rows({"y": 1}))
     assert made.schema.names == ["a", "b", "y"]
-    with pytest.raises(SchemaMismatchError, match=r"0\.jsonl:201 column 'z': this key"):
-        read(made)
-    assert read(made, ["a", "b"])[0].num_rows == 202
+    for columns in (None, ["a", "b"]):
+        with pytest.raises(SchemaMismatchError, match=r"0\.jsonl:201 column 'z': this key, here with 1,"):
+            read(made, columns)
+    assert read(made, ["a", "b"], new_columns=False)[0].num_rows == 202
     assert widened(made)[0].schema.names == ["a", "b", "z", "y"]
 
 

@@ -169,11 +169,11 @@ def _decimal(text):
 
 
 # --------------------------------------------------------------------------- booleans
-def test_default_words_are_known_in_any_case():
-    texts = ["true", "FALSE", " 1 ", "0", "t", "F", "yes", "", "3"]
+def test_default_words_are_those_of_columns_of_text():
+    texts = ["true", "FALSE", " 1 ", "0", "t", "F", " Yes", "NO", "yes", "tRuE", "", "3"]
     parsed = parse_bool(pa.array(texts))
-    assert parsed.values.to_pylist() == [True, False, True, False, True, False, None, None, None]
-    assert parsed.failed.to_pylist() == [False] * 6 + [True] * 3
+    assert parsed.values.to_pylist() == [True, False, True, False, True, False, True, False] + [None] * 4
+    assert parsed.failed.to_pylist() == [False] * 8 + [True] * 4
 
 
 def test_own_words_are_exact_and_replace_the_default_ones():

@@ -6,6 +6,16 @@ from functools import partial
 
 import fsspec
 import pytest
+from storage.servers import (  # noqa: F401 - fixtures of the whole folder
+    azurite,
+    azurite_session,
+    s3,
+    s3_session,
+    server,
+    web_session,
+    website,
+)
+from storage.workplace import workplace  # noqa: F401 - a fixture of the whole folder
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -56,13 +66,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 def web():
     """A web server: `web.files` is what it has, `web.seen` what it was asked for, `web.url` its address."""
     files, seen = {}, []
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, files, seen))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, files, seen))
+    thread = threading.Thread(target=web.serve_forever, daemon=True)
     thread.start()
-    server.files, server.seen, server.url = files, seen, f"http://127.0.0.1:{server.server_port}/"
-    yield server
-    server.shutdown()
-    server.server_close()
+    web.files, web.seen, web.url = files, seen, f"http://127.0.0.1:{web.server_port}/"
+    yield web
+    web.shutdown()
+    web.server_close()
     thread.join()
 
 

@@ -136,10 +136,10 @@ def as_nobody():
             os.seteuid(0)
 
 
-def test_a_missing_package_and_an_unresolved_address_say_what_to_do():
+def test_a_missing_package_and_an_unknown_datastore_say_what_to_do(workplace):
     with pytest.raises(UnsupportedFeatureError, match="pip install gcsfs"):
         storage.read_text(parse_uri("gs://bucket/a.csv"))
-    with pytest.raises(UnsupportedFeatureError, match="azureml address"):
+    with pytest.raises(SourceNotFoundError, match="no datastore 'd'; none is registered. Register it with"):
         storage.read_text(parse_uri("azureml://datastores/d/paths/a.csv"))
 
 

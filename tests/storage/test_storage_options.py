@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pickle
 
+import pytest
+
 from mltable_lite.storage.azure import adlfs_options, object_store_options
 from mltable_lite.storage.options import StorageOptions, without_secrets
 from mltable_lite.storage.uri import parse_uri
@@ -45,6 +47,62 @@ def test_options_compare_and_hash_by_value():
 def test_texts_of_other_libraries_lose_queries_and_secrets():
     text = "GET https://me:pw1234@host/a.csv?sig=abc failed for key s3cr3t"
     assert without_secrets(text, ("s3cr3t",)) == "GET https://host/a.csv failed for key ***"
+
+
+def test_passwords_in_any_address_are_taken_out_and_containers_stay():
+    text = "sftp://me:pw1234@host/a failed, abfss://c@acc.dfs.core.windows.net/a and http://me@host/a did not"
+    assert without_secrets(text) == (
+        "sftp://host/a failed, abfss://c@acc.dfs.core.windows.net/a and http://host/a did not"
+    )
+
+
+SIGNED = parse_uri("https://acc.blob.core.windows.net/c/t?sv=1&sig=s3cr3t")
+
+
+@pytest.mark.parametrize(
+    ("uri", "signed"),
+    [
+        ("https://acc.blob.core.windows.net/c/t/a.csv", True),
+        ("abfss://c@acc.dfs.core.windows.net/x.csv", True),
+        ("https://acc.blob.core.windows.net/d/a.csv", False),
+        ("https://other.blob.core.windows.net/c/t/a.csv", False),
+        ("https://acc.blob.core.chinacloudapi.cn/c/a.csv", False),
+        ("https://host.org/c/t/a.csv", False),
+        ("/c/t/a.csv", False),
+    ],
+)
+def test_the_credential_of_an_address_is_good_for_its_container_alone(uri, signed):
+    options = StorageOptions({"x": 1}).keeping_secrets_of(SIGNED)
+    assert bool(options.sign(parse_uri(uri)).secrets) is signed
+    assert "s3cr3t" not in repr(options)
+    assert any("s3cr3t" in secret for secret in options.secrets)
+
+
+def test_the_credential_of_an_address_stays_behind_and_is_missed():
+    options = StorageOptions().keeping_secrets_of(SIGNED)
+    assert options
+    assert options != StorageOptions()
+    data = pickle.dumps(options)
+    assert b"s3cr3t" not in data
+    place = pickle.loads(data).sign(parse_uri("https://acc.blob.core.windows.net/c/t/a.csv"))
+    assert (place.secrets, place.lost_secrets) == ((), True)
+    own = parse_uri("https://acc.blob.core.windows.net/c/t/a.csv?sv=1&sig=own")
+    assert options.sign(own) is own
+
+
+def test_an_emulator_is_reached_by_its_whole_address():
+    place = parse_uri("http://127.0.0.1:10000/devstoreaccount1/c/t")
+    assert adlfs_options(place, {"account_key": "k"})["connection_string"] == (
+        "AccountName=devstoreaccount1;BlobEndpoint=http://127.0.0.1:10000/devstoreaccount1;AccountKey=k"
+    )
+    assert object_store_options(place, {"account_key": "k"}) == {
+        "account_name": "devstoreaccount1",
+        "account_key": "k",
+        "endpoint": "http://127.0.0.1:10000/devstoreaccount1",
+        "allow_http": "true",
+    }
+    secure = parse_uri("https://127.0.0.1:10000/devstoreaccount1/c/t")
+    assert adlfs_options(secure, {})["account_host"] == "127.0.0.1:10000/devstoreaccount1"
 
 
 def test_a_credential_turns_anonymous_access_off(monkeypatch):

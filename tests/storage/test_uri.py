@@ -38,6 +38,63 @@ def test_a_relative_path_without_base_is_relative_to_the_working_directory(tmp_p
     assert parse_uri("a.csv").path == os.path.join(os.getcwd(), "a.csv")  # noqa: PTH109, PTH118
 
 
+@pytest.mark.parametrize(
+    ("text", "path", "options"),
+    [
+        ("azureml:n:1/d/a.csv", "d/a.csv", {"asset": "n", "version": "1"}),
+        ("azureml:n", "", {"asset": "n"}),
+        ("azureml:n@latest", "", {"asset": "n", "version": "latest"}),
+        ("azureml:/subscriptions/s/resourceGroups/r/workspaces/w/data/n/labels/latest", "", None),
+        (
+            "azureml://registries/reg/data/n/versions/2/a.csv",
+            "a.csv",
+            {"registry": "reg", "asset": "n", "version": "2"},
+        ),
+        ("azureml://datastores/d", "", {"datastore": "d"}),
+        ("azureml://datastores/d/paths", "", {"datastore": "d"}),
+        ("azureml://datastores/d/pathsx/a", "pathsx/a", {"datastore": "d"}),
+        ("azureml:azureml://datastores/d/paths/a", "a", {"datastore": "d"}),
+        ("AzureML://Datastores/d/paths/a", "a", {"datastore": "d"}),
+        ("AmlDatastore://d/x/a.csv", "x/a.csv", {"datastore": "d"}),
+    ],
+)
+def test_every_form_of_azure_ml_is_taken_and_its_text_means_the_same_again(text, path, options):
+    location = parse_uri(text)
+    assert (location.protocol, location.path) == ("azureml", path)
+    if options is not None:
+        assert dict(location.options) == options
+    again = parse_uri(location.uri)
+    assert (again.options, again.key) == (location.options, location.key)
+    below = location.join("sub/b.csv")
+    assert parse_uri(below.uri) == below
+
+
+@pytest.mark.parametrize(
+    ("text", "uri", "path"),
+    [
+        ("sftp://me:s3cr3t@host:22/d/a.csv", "sftp://host:22/d/a.csv", "sftp://me:s3cr3t@host:22/d/a.csv"),
+        ("ftp://host/d", "ftp://host/d", "ftp://host/d"),
+        ("hdfs:///d/a.csv", "hdfs:///d/a.csv", "hdfs:///d/a.csv"),
+        ("hf://datasets/a/b.csv", "hf://datasets/a/b.csv", "hf://datasets/a/b.csv"),
+    ],
+)
+def test_what_fsspec_knows_is_an_address_that_its_filesystem_gets_whole(text, uri, path):
+    location = parse_uri(text)
+    assert (location.uri, location.path) == (uri, path)
+    assert "s3cr3t" not in repr(location)
+
+
+def test_the_address_of_an_emulator_is_azures():
+    for text in (
+        "http://127.0.0.1:10000/devstoreaccount1/c/d/a.csv",
+        "http://localhost:10000/acc/c/d/a.csv?sv=1&sig=x",
+    ):
+        location = parse_uri(text)
+        assert (location.protocol, location.path) == ("abfs", "c/d/a.csv")
+        assert location.uri == text.partition("?")[0]
+    assert parse_uri("http://127.0.0.1:8000/files/c/a.csv?sig=x").protocol == "http"
+
+
 LONG = "azureml://subscriptions/s/resourceGroups/r/providers/Microsoft.MachineLearningServices/workspaces/"
 
 

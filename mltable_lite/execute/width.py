@@ -1,0 +1,67 @@
+"""How many partitions are worked on at once: as many as the cores, and more where a storage keeps them waiting."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mltable_lite.formats.base import Partition, Source
+
+#: At 20 ms a request and two requests a partition, 32 partitions in flight are 800 a second.
+_REMOTE_THREADS = 32
+#: Stored bytes of the partitions that are in flight beyond the cores' own. Decoded they take some times as much.
+_REMOTE_BYTES = 64 * 1024 * 1024
+
+
+def thread_count() -> int:
+    """Return how many partitions are worked on at once: ``MLTABLE_LITE_THREADS``, or the cores this process may use."""
+    return _given_threads() or len(os.sched_getaffinity(0))
+
+
+def _given_threads() -> int:
+    given = os.environ.get("MLTABLE_LITE_THREADS", "")
+    return int(given) if given.isdigit() else 0
+
+
+class Width:
+    """How far the workers of one read may be ahead.
+
+    Local files keep the cores busy, and no more partitions are held than that takes. A remote storage lets each
+    partition wait for some round trips: small ones are then asked for by the dozen, big ones, whose bytes take longer
+    than the round trips, stay as few as local ones. So memory is bounded either way.
+
+    Attributes:
+        threads: How many threads work.
+        least: How many partitions may always be in memory: decoded, being decoded, or being consumed.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._sizes: deque[int] = deque()
+        remote = bool(source.files) and "://" in source.files[0].uri
+        self.threads = _given_threads() or (
+            max(_REMOTE_THREADS, thread_count()) if remote else thread_count()
+        )
+        self.least = (self.threads if _given_threads() else thread_count()) + 2
+        self._most = self.threads + 2
+
+    def has_room(self, window: int) -> bool:
+        """Tell whether one more partition may begin, when no more than `window` should be in flight for now."""
+        waiting = len(self._sizes)
+        return waiting < min(window, self.least) or (
+            waiting < min(window, self._most) and sum(self._sizes) < _REMOTE_BYTES
+        )
+
+    def begin(self, partition: Partition) -> None:
+        """Count a partition in."""
+        self._sizes.append(self._source.stored_bytes(partition))
+
+    def end(self) -> None:
+        """Count out the partition that began first."""
+        self._sizes.popleft()
+
+    def wider(self, window: int) -> int:
+        """Return the next window of a read that began small."""
+        return min(2 * window, self._most)

@@ -1,0 +1,287 @@
+"""Files and trees between local disks and real storages: equal, resumed, verified, whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+
+import fsspec
+import pytest
+
+from mltable_lite import transfer
+from mltable_lite.errors import ArgumentError, SourceNotFoundError, StorageError, TargetExistsError
+from mltable_lite.storage import upload as upload_module
+from mltable_lite.storage.options import StorageOptions
+from mltable_lite.storage.upload import new_file
+from mltable_lite.storage.uri import parse_uri
+
+HASTY = {"attempts": 3, "deadline_seconds": 4, "attempt_seconds": 1.5, "first_wait_seconds": 0.05}
+FILES = {
+    "MLTable": b"paths: []",
+    "a b.bin": b"",
+    "d/1.bin": bytes(range(256)) * 40,
+    "d/.hidden": b"h",
+    "d/e/ünï%20.bin": b"u" * 1000,
+}
+
+
+@pytest.fixture(params=["azure", "s3"])
+def store(request):
+    return request.getfixturevalue({"azure": "azurite", "s3": "s3"}[request.param])
+
+
+@pytest.fixture
+def tree(tmp_path):
+    for name, data in FILES.items():
+        (tmp_path / "tree" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "tree" / name).write_bytes(data)
+    return tmp_path / "tree"
+
+
+def files_of(folder):
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_a_tree_goes_up_and_comes_down_as_it_was(store, tree, tmp_path):
+    up = transfer.upload(tree, f"{store.uri}/t", storage_options=store.options)
+    assert (up.copied_files, up.skipped_files, up.copied_bytes) == (5, 0, sum(map(len, FILES.values())))
+    assert store.names() == sorted(f"t/{name}" for name in FILES)
+    transfer.download(f"{store.uri}/t", tmp_path / "back", storage_options=store.options)
+    assert files_of(tmp_path / "back") == FILES
+
+
+def test_what_is_there_and_equal_is_not_copied_again(store, tree, tmp_path):
+    transfer.upload(tree, f"{store.uri}/t", storage_options=store.options)
+    again = transfer.upload(tree, f"{store.uri}/t", storage_options=store.options)
+    assert (again.copied_files, again.skipped_files) == (0, 5)
+    (tree / "d/1.bin").write_bytes(bytes(reversed(FILES["d/1.bin"])))  # the same size
+    os.utime(tree / "d/1.bin", (1, 1))  # and older
+    changed = transfer.upload(tree, f"{store.uri}/t", storage_options=store.options)
+    assert [item.source for item in changed.items if item.copied] == [str(tree / "d/1.bin")]
+    assert store.get("t/d/1.bin") == bytes(reversed(FILES["d/1.bin"]))
+    assert "copied 1 files (10.2 kB)" in str(changed)
+    assert "4 were there already" in str(changed)
+
+
+def test_a_copy_between_two_storages_and_back_into_memory(azurite, s3, tree):
+    transfer.upload(tree, f"{azurite.uri}/t", storage_options=azurite.options)
+    transfer.copy(
+        f"{azurite.uri}/t/",
+        f"{s3.uri}/u",
+        recursive=True,
+        source_options=azurite.options,
+        target_options=s3.options,
+    )
+    assert s3.names() == sorted(f"u/{name}" for name in FILES)
+    memory = fsspec.filesystem("memory")
+    transfer.copy(f"{s3.uri}/u", "memory://transfer/u", recursive=True, storage_options=s3.options)
+    assert memory.cat_file("/transfer/u/d/1.bin") == FILES["d/1.bin"]
+    memory.rm("/transfer", recursive=True)
+
+
+def test_a_file_goes_to_its_target_or_into_a_folder(tree, tmp_path, website, store):
+    uri = website.put("x.bin", b"abc")
+    transfer.copy(uri, tmp_path / "y.bin")
+    transfer.copy(uri, f"{tmp_path}/new/")
+    transfer.copy(uri, tmp_path / "new")
+    assert (tmp_path / "y.bin").read_bytes() == (tmp_path / "new/x.bin").read_bytes() == b"abc"
+    transfer.copy(tmp_path / "y.bin", f"{store.uri}/z.bin", storage_options=store.options)
+    transfer.copy(tmp_path / "y.bin", f"{store.uri}/k/", storage_options=store.options)
+    assert store.names() == ["k/y.bin", "z.bin"]
+
+
+def test_a_pattern_copies_what_matches_below_its_fixed_part(tree, tmp_path, store):
+    transfer.upload(tree, f"{store.uri}/t", storage_options=store.options)
+    transfer.download(f"{store.uri}/t/d/**/*.bin", tmp_path / "back", storage_options=store.options)
+    assert sorted(files_of(tmp_path / "back")) == ["1.bin", "e/ünï%20.bin"]
+
+
+def test_a_dry_run_copies_nothing(store, tree):
+    told = transfer.upload(tree, f"{store.uri}/t", dry_run=True, storage_options=store.options)
+    assert told.copied_files == 5
+    assert str(told).startswith("would copy 5 files (11.2 kB)")
+    assert store.names() == []
+
+
+def test_large_files_go_in_blocks_and_ranges(store, tmp_path, monkeypatch):
+    data = os.urandom(21_000_000)
+    (tmp_path / "big.bin").write_bytes(data)
+    seen = []
+
+    class Callback:
+        def set_size(self, size):
+            seen.append(size)
+
+        def relative_update(self, inc=1):
+            seen.append(inc)
+
+    transfer.upload(
+        tmp_path / "big.bin", f"{store.uri}/big.bin", storage_options=store.options, callback=Callback()
+    )
+    assert seen[0] == sum(seen[1:]) == len(data)
+    sent = [r for r in store.proxy.requests() if r["method"] in ("PUT", "POST") and "big.bin" in r["path"]]
+    assert len(sent) >= 4
+    assert hashlib.md5(store.get("big.bin")).digest() == hashlib.md5(data).digest()
+    transfer.download(f"{store.uri}/big.bin", tmp_path / "back.bin", storage_options=store.options)
+    assert (tmp_path / "back.bin").read_bytes() == data
+
+
+@pytest.mark.parametrize("do", ["reset", {"do": "status", "status": 503}, "hang"])
+def test_a_fault_amid_an_upload_is_tried_again(store, tmp_path, do, monkeypatch):
+    monkeypatch.setattr(upload_module, "BLOCK_BYTES", 6_000_000)
+    data = os.urandom(13_000_000)
+    (tmp_path / "big.bin").write_bytes(data)
+    fault = do if isinstance(do, dict) else {"do": do}
+    store.proxy.fault({**fault, "times": 2, "method": "PUT", "match": "big.bin"})
+    transfer.upload(
+        tmp_path / "big.bin", f"{store.uri}/big.bin", storage_options={**store.options, "retry": HASTY}
+    )
+    assert store.get("big.bin") == data
+
+
+def test_an_upload_that_fails_leaves_nothing_under_its_name(store, tmp_path, monkeypatch):
+    monkeypatch.setattr(upload_module, "BLOCK_BYTES", 6_000_000)
+    (tmp_path / "big.bin").write_bytes(os.urandom(13_000_000))
+    (tmp_path / "small.bin").write_bytes(b"small")
+    store.proxy.fault({"do": "status", "status": 503, "match": "big.bin.*(comp=block|partNumber=2)"})
+    with pytest.raises(StorageError, match="big.bin: the storage failed after 3 attempts"):
+        transfer.upload(
+            tmp_path / "big.bin", f"{store.uri}/big.bin", storage_options={**store.options, "retry": HASTY}
+        )
+    assert store.names() == []
+    with pytest.raises(StorageError, match="1 of 2 files were copied; call it again to go on"):
+        transfer.upload(tmp_path, f"{store.uri}", storage_options={**store.options, "retry": HASTY})
+    store.proxy.fault()
+    resumed = transfer.upload(tmp_path, f"{store.uri}", storage_options=store.options)
+    assert (resumed.copied_files, resumed.skipped_files) == (1, 1)
+
+
+def test_an_error_inside_the_block_leaves_nothing_and_replaces_nothing(store, tmp_path):
+    places = [
+        (parse_uri(f"{store.uri}/x"), StorageOptions(store.options)),
+        (parse_uri(str(tmp_path / "x")), None),
+    ]
+    for place, options in places:
+        args = (place,) if options is None else (place, options)
+        with new_file(*args) as file:
+            file.write(b"old")
+
+        def fail(args=args):
+            with new_file(*args) as file:
+                file.write(b"n" * 9_000_000)
+                raise RuntimeError
+
+        with pytest.raises(Exception, match="RuntimeError"):
+            fail()
+    assert store.get("x") == (tmp_path / "x").read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["x"]  # noqa: PTH208
+
+
+def test_a_download_that_fails_leaves_nothing(store, tmp_path):
+    store.put("x.bin", b"x" * 1000)
+    store.proxy.fault({"do": "cut_body", "data": True, "method": "GET", "match": "x.bin"})
+    with pytest.raises(StorageError, match="x.bin: the storage failed after"):
+        transfer.download(
+            f"{store.uri}/x.bin", tmp_path / "x.bin", storage_options={**store.options, "retry": HASTY}
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bytes_that_differ_from_the_kept_md5_are_never_written(azurite, tmp_path):
+    (tmp_path / "x.bin").write_bytes(b"x" * 1000)
+    transfer.upload(tmp_path / "x.bin", f"{azurite.uri}/x.bin", storage_options=azurite.options)
+    azurite.proxy.fault({"do": "flip", "data": True, "method": "GET", "match": "x.bin"})
+    with pytest.raises(StorageError, match="do not have the MD5"):
+        transfer.download(f"{azurite.uri}/x.bin", tmp_path / "back.bin", storage_options=azurite.options)
+    assert not (tmp_path / "back.bin").exists()
+
+
+def test_overwrite_false_refuses_what_differs_before_anything_is_copied(store, tree):
+    store.put("t/d/1.bin", b"other")
+    with pytest.raises(TargetExistsError, match=r"t/d/1\.bin exists and differs"):
+        transfer.upload(tree, f"{store.uri}/t", overwrite=False, storage_options=store.options)
+    assert store.names() == ["t/d/1.bin"]
+    transfer.upload(tree, f"{store.uri}/t", overwrite=True, storage_options=store.options)
+    assert store.get("t/d/1.bin") == FILES["d/1.bin"]
+    same = transfer.upload(tree, f"{store.uri}/t", overwrite=False, storage_options=store.options)
+    assert same.copied_files == 0
+
+
+def test_names_that_lead_out_of_the_target_are_refused(s3, tmp_path):
+    s3.fs().call_s3("put_object", Bucket="data", Key=s3.uri.rpartition("/")[2] + "/t/../../evil", Body=b"x")
+    with pytest.raises(ArgumentError, match="leads out of"):
+        transfer.download(f"{s3.uri}/t", tmp_path / "in", storage_options=s3.options)
+    assert not (tmp_path / "in").exists()
+
+
+def test_what_cannot_be_copied_says_why(tmp_path, website):
+    (tmp_path / "d").mkdir()
+    with pytest.raises(SourceNotFoundError, match="nothing to copy"):
+        transfer.copy(tmp_path / "no", tmp_path / "x")
+    with pytest.raises(ArgumentError, match="is a folder; give recursive=True"):
+        transfer.copy(tmp_path / "d", tmp_path / "x")
+    with pytest.raises(ArgumentError, match="is not local"):
+        transfer.upload("az://c/x", tmp_path / "x")
+    with pytest.raises(ArgumentError, match="is not local"):
+        transfer.download(tmp_path / "x", "az://c/x")
+    (tmp_path / "f").write_bytes(b"x")
+    with pytest.raises(Exception, match="a web server takes no files"):
+        transfer.copy(tmp_path / "f", f"{website.uri}/f")
+
+
+def test_progress_is_one_line_that_overwrites_itself(tree, tmp_path, capsys):
+    transfer.copy(tree, tmp_path / "copy", recursive=True, show_progress=True)
+    shown = capsys.readouterr().err
+    assert shown.endswith("\n")
+    assert shown.count("\n") == 1
+    assert "copied 11.2 kB of 11.2 kB" in shown.rpartition("\r")[2]
+
+
+def test_a_local_file_that_is_newer_is_copied_again(tmp_path):
+    (tmp_path / "a").write_bytes(b"one")
+    transfer.copy(tmp_path / "a", tmp_path / "b")
+    assert transfer.copy(tmp_path / "a", tmp_path / "b").copied_files == 0
+    (tmp_path / "a").write_bytes(b"two")
+    later = time.time() + 10
+    os.utime(tmp_path / "a", (later, later))
+    assert transfer.copy(tmp_path / "a", tmp_path / "b").copied_files == 1
+    assert (tmp_path / "b").read_bytes() == b"two"
+
+
+# --------------------------------------------------------------------------- the commands
+def run(*arguments):
+    from click.testing import CliRunner
+
+    from mltable_lite.cli import main
+
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def test_the_commands_copy_and_list_by_a_sas_address_as_azcopy_takes_it(azurite, tree, tmp_path):
+    import datetime as dt
+
+    from azure.storage.blob import ContainerSasPermissions, generate_container_sas
+    from storage.servers import ACCOUNT, KEY
+
+    permission = ContainerSasPermissions(read=True, write=True, list=True, create=True)
+    expiry = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
+    sas = generate_container_sas(ACCOUNT, "data", account_key=KEY, permission=permission, expiry=expiry)
+    root = f"http://127.0.0.1:{azurite.proxy.port}/{ACCOUNT}/{azurite.uri.removeprefix('az://')}"
+    planned = run("cp", tree, f"{root}/t?{sas}", "--recursive", "--dry-run")
+    assert planned.output.count("copy ") == 6
+    assert "sig=" not in planned.output
+    assert azurite.names() == []
+    done = run("cp", tree, f"{root}/t?{sas}", "-r")
+    assert (done.exit_code, done.output.partition(" in ")[0]) == (0, "copied 5 files (11.2 kB)")
+    assert azurite.names() == sorted(f"t/{name}" for name in FILES)
+    assert run("ls", f"{root}/t?{sas}").output == "9  MLTable\n0  a b.bin\n   d/\n"
+    assert run("ls", "-r", f"{root}/t?{sas}").output.splitlines()[-1] == " 1000  d/e/ünï%20.bin"
+
+
+def test_a_command_that_fails_is_one_line(tmp_path):
+    failed = run("cp", tmp_path, tmp_path / "x")
+    assert failed.exit_code == 1
+    assert failed.output.count("\n") == 1
+    assert "give recursive=True (--recursive)" in failed.output
+    assert run("ls", tmp_path / "no").exit_code == 1
