@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from mltable_lite.errors import Notices
+from mltable_lite.errors import MLTableError, Notices
 from mltable_lite.execute.ahead import Ahead
 from mltable_lite.execute.scan import Report, ScanTask
 from mltable_lite.execute.sources import Catalogue, Resolved
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
 #: Called with the notices of each partition, in row order.
 TakeNotices = Callable[[Notices], None]
+
+#: What one worker takes: partitions with their numbers.
+_Group = list[tuple[int, Partition]]
+#: What becomes of one of them.
+_Done = tuple[list[Block], Report] | MLTableError
 
 #: Called in a worker with a batch of the result and the number of its first row.
 Put = Callable[[pa.RecordBatch, int], None]
@@ -107,31 +112,51 @@ class Pipeline:
 
         A limit makes the head start small at first: most often the first partition is all that is needed.
         """
-        partitions = partitions_of(self.scan, self.resolved)
         width = Width(self.resolved.source)
+        groups = width.together(partitions_of(self.scan, self.resolved))
         window = 1 if self.scan.limit is not None else width.threads + 2
-        waiting: deque[tuple[int, Partition, Future[tuple[list[Block], Report]]]] = deque()
+        waiting: deque[tuple[_Group, Future[list[_Done]]]] = deque()
         row = 0
         with workers(width.threads) as (pool, stop):
             while True:
-                while width.has_room(window) and (item := next(partitions, None)) is not None:
-                    stats.partitions += 1
-                    width.begin(item[1])
-                    waiting.append((*item, pool.submit(self._work, item[1], item[0], stop, put, row)))
-                    row += item[1].rows or 0
+                while width.has_room(window) and (item := next(groups, None)) is not None:
+                    group, size = item
+                    stats.partitions += len(group)
+                    width.begin(size)
+                    waiting.append((group, pool.submit(self._work_on, group, stop, put, row)))
+                    row += sum(partition.rows or 0 for _, partition in group)
                 if not waiting:
                     return
-                ordinal, partition, future = waiting.popleft()
-                blocks, report = future.result()
+                group, future = waiting.popleft()
+                done = future.result()
                 del future
                 width.end()
-                report.add_to(stats, partition)
-                take_notices(report.notices)
-                if not blocks:
-                    yield self._empty(partition, ordinal)
-                while blocks:
-                    yield blocks.pop(0)
+                for ordinal, partition in group:
+                    found = done.pop(0)
+                    if isinstance(found, MLTableError):
+                        raise found
+                    blocks, report = found
+                    report.add_to(stats, partition)
+                    take_notices(report.notices)
+                    if not blocks:
+                        yield self._empty(partition, ordinal)
+                    while blocks:
+                        yield blocks.pop(0)
                 window = width.wider(window)
+
+    def _work_on(self, group: _Group, stop: threading.Event, put: Put | None, row: int) -> list[_Done]:
+        """Return what became of each partition; nothing is done after an error, whose turn comes after the rows before."""
+        done: list[_Done] = []
+        for ordinal, partition in group:
+            if stop.is_set():
+                break
+            try:
+                done.append(self._work(partition, ordinal, stop, put, row))
+            except MLTableError as error:
+                done.append(error)
+                break
+            row += partition.rows or 0
+        return done
 
     def _work(
         self, partition: Partition, ordinal: int, stop: threading.Event, put: Put | None, row: int

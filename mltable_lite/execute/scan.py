@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -58,16 +58,14 @@ class ScanTask:
         assert scan.columns is not None
         self.scan = scan
         self.source = resolved.source
-        needed = set(scan.columns)
-        if scan.predicate is not None:
-            needed |= columns_of(scan.predicate)
+        asked = columns_of(scan.predicate) if scan.predicate is not None else set()
+        needed = {*scan.columns, *asked}
         data = self.source.schema.names
         # Rows are counted by a decoded column, so at least one is, even when only constant columns are wanted.
         self.columns = tuple(name for name in data if name in needed) or tuple(data[:1])
         self._tried = self._spared = 0
         self.deciding = self.others = ()
-        if self.source.columnar and scan.predicate is not None:
-            asked = columns_of(scan.predicate)
+        if self.source.columnar:
             deciding = tuple(name for name in self.columns if name in asked)
             if 0 < len(deciding) < len(self.columns):
                 self.deciding = deciding
@@ -75,6 +73,8 @@ class ScanTask:
         self.constants = resolved.constants.select(
             [n for n in resolved.constants.column_names if n in needed]
         )
+        self._asked_constants = self.constants.select([n for n in self.constants.column_names if n in asked])
+        self._matches: dict[tuple[Any, ...], bool] = {}
         self.schema = pa.schema(
             [resolved.schema.field(name) for name in scan.columns], metadata=resolved.schema.metadata
         )
@@ -99,14 +99,21 @@ class ScanTask:
 
     def _ruled_out(self, partition: Partition, drawn: np.ndarray | None) -> bool:
         scan = self.scan
-        if scan.predicate is not None:
-            bounds = {}
-            for name in self.constants.column_names:
-                value = self.constants.column(name)[partition.file].as_py()
-                bounds[name] = Bounds.of(value)
-            if not can_match(scan.predicate, bounds) or self.source.can_skip(partition, scan.predicate):
-                return True
+        if scan.predicate is not None and (
+            not self._may_match(partition.file) or self.source.can_skip(partition, scan.predicate)
+        ):
+            return True
         return drawn is not None and not drawn.any()
+
+    def _may_match(self, file: int) -> bool:
+        """Tell whether the predicate may hold with a file's constants; found out once for the files of one folder."""
+        assert self.scan.predicate is not None
+        values = tuple(column[file].as_py() for column in self._asked_constants.columns)
+        if values not in self._matches:
+            names = self._asked_constants.column_names
+            bounds = {name: Bounds.of(value) for name, value in zip(names, values, strict=True)}
+            self._matches[values] = can_match(self.scan.predicate, bounds)
+        return self._matches[values]
 
     def _drawn(self, partition: Partition) -> np.ndarray | None:
         """Return which rows of a partition the samples keep, where metadata tells how many it has."""

@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mltable_lite.errors import EvaluationError, Notices
-from mltable_lite.execute.convert import convert, output_field
 from mltable_lite.execute.evaluate import mask
 from mltable_lite.execute.sampling import row_keys, sample_mask
 from mltable_lite.formats.file_table import FILE_NUMBER
@@ -151,6 +150,9 @@ def _project(batch: pa.RecordBatch, names: tuple[str, ...]) -> pa.RecordBatch:
 
 
 def _convert(block: Block, node: Convert, notices: Notices) -> Block:
+    # Most tables convert nothing, and these modules are slow to load.
+    from mltable_lite.execute.convert import convert, output_field
+
     batch = block.batch
     for columns, target in node.items:
         assert isinstance(columns, Names)

@@ -6,18 +6,25 @@ import os
 from collections import deque
 from typing import TYPE_CHECKING
 
+from mltable_lite.formats.base import cores
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mltable_lite.formats.base import Partition, Source
 
 #: At 20 ms a request and two requests a partition, 32 partitions in flight are 800 a second.
 _REMOTE_THREADS = 32
 #: Stored bytes of the partitions that are in flight beyond the cores' own. Decoded they take some times as much.
 _REMOTE_BYTES = 64 * 1024 * 1024
+#: How many small local partitions a worker takes at once, and up to how many stored bytes.
+_MOST_TOGETHER = 16
+_BYTES_TOGETHER = 512 * 1024
 
 
 def thread_count() -> int:
     """Return how many partitions are worked on at once: ``MLTABLE_LITE_THREADS``, or the cores this process may use."""
-    return _given_threads() or len(os.sched_getaffinity(0))
+    return _given_threads() or cores()
 
 
 def _given_threads() -> int:
@@ -40,9 +47,9 @@ class Width:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._sizes: deque[int] = deque()
-        remote = bool(source.files) and "://" in source.files[0].uri
+        self._remote = bool(source.files) and "://" in source.files[0].uri
         self.threads = _given_threads() or (
-            max(_REMOTE_THREADS, thread_count()) if remote else thread_count()
+            max(_REMOTE_THREADS, thread_count()) if self._remote else thread_count()
         )
         self.least = (self.threads if _given_threads() else thread_count()) + 2
         self._most = self.threads + 2
@@ -54,12 +61,33 @@ class Width:
             waiting < min(window, self._most) and sum(self._sizes) < _REMOTE_BYTES
         )
 
-    def begin(self, partition: Partition) -> None:
-        """Count a partition in."""
-        self._sizes.append(self._source.stored_bytes(partition))
+    def together(
+        self, partitions: Iterator[tuple[int, Partition]]
+    ) -> Iterator[tuple[list[tuple[int, Partition]], int]]:
+        """Yield partitions as one worker takes them, with their stored bytes.
+
+        Small local ones go together: handing one over would take as long as reading it. The first are few, for whoever
+        waits for the first rows, or needs no others.
+        """
+        most = 1
+        held: list[tuple[int, Partition]] = []
+        size = 0
+        for partition in partitions:
+            held.append(partition)
+            size += self._source.stored_bytes(partition[1])
+            if len(held) == most or size >= _BYTES_TOGETHER:
+                yield held, size
+                held, size = [], 0
+                most = 1 if self._remote else min(2 * most, _MOST_TOGETHER)
+        if held:
+            yield held, size
+
+    def begin(self, size: int) -> None:
+        """Count in what one worker takes, by its stored bytes."""
+        self._sizes.append(size)
 
     def end(self) -> None:
-        """Count out the partition that began first."""
+        """Count out what began first."""
         self._sizes.popleft()
 
     def wider(self, window: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _numbers = itertools.count()
+#: How long a thread takes to start at most, and how often that is looked at.
+_START_SECONDS = 0.2
+_STARTS = 100
 
 
 @contextmanager
@@ -36,9 +40,20 @@ def workers(count: int) -> Iterator[tuple[ThreadPoolExecutor, threading.Event]]:
                 pool.shutdown(wait=True, cancel_futures=True)
                 for thread in threading.enumerate():
                     if thread.name.startswith(name):
-                        thread.join()
+                        _join(thread)
                 break
             except KeyboardInterrupt as pressed:
                 interrupt = pressed
         if interrupt is not None:
             raise interrupt
+
+
+def _join(thread: threading.Thread) -> None:
+    """Wait for a thread; one whose start was interrupted is there soon or never."""
+    for _ in range(_STARTS):
+        try:
+            thread.join()
+        except RuntimeError:  # not started
+            time.sleep(_START_SECONDS / _STARTS)
+        else:
+            return

@@ -9,8 +9,10 @@ only decodes the columns asked for, in row order, and stops when its consumer st
 from __future__ import annotations
 
 import copy
+import os
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from mltable_lite.errors import Notices
@@ -21,6 +23,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from mltable_lite.expr import Bounds, Expr
+
+
+@cache
+def cores() -> int:
+    """Return how many cores this process may use, where the system tells, else how many there are."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class InputFile(Protocol):
@@ -174,8 +184,11 @@ class Source(ABC):
         """Return what metadata tells of the values of columns in a partition; nothing of those it does not know."""
         return {}
 
-    def may_bring(self, name: str) -> bool:  # noqa: ARG002 - for formats that look at a sample
-        """Tell whether rows that were not looked at may have a column of this name, which `schema` lacks."""
+    def may_change(self, column: str) -> bool:  # noqa: ARG002 - for formats that look at a sample
+        """Tell whether rows that were not looked at may bring this column, or give it another type than `schema`.
+
+        No longer so after a `widen` with it.
+        """
         return False
 
     def widen(self, columns: tuple[str, ...]) -> tuple[Source, Notices] | None:  # noqa: ARG002 - for guessed types

@@ -34,6 +34,12 @@ def stored_field(stored: Iterable[pa.Field], wanted: pa.Field) -> int | None:
     return next((i for i, f in enumerate(stored) if f.name == name), None)
 
 
+def stored_fields(stored: Sequence[pa.Field], wanted: Iterable[pa.Field]) -> list[int | None]:
+    """Return the indices of the stored fields that hold the wanted ones, as `stored_field` does for one."""
+    names = {f.name: i for i, f in enumerate(stored)}
+    return [stored_field(stored, f) if f.metadata else names.get(f.name) for f in wanted]
+
+
 def conform(array: pa.Array, target: pa.DataType) -> pa.Array:
     """Return the array with the target type; the same object where it already has it.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 import uuid
 from bisect import bisect_right
 from dataclasses import dataclass, field, replace
@@ -16,7 +15,7 @@ import pyarrow.types as pt
 
 from mltable_lite.errors import SourceNotFoundError
 from mltable_lite.expr import Bounds, can_match, columns_of
-from mltable_lite.formats.base import Partition, Request, Source
+from mltable_lite.formats.base import Partition, Request, Source, cores
 from mltable_lite.formats.conform import STORED_NAME, batch_of, without_marks
 from mltable_lite.formats.delta_log import Snapshot, open_snapshot
 from mltable_lite.formats.footers import footer_of, forget_with
@@ -110,7 +109,7 @@ class DeltaSource(Source):
         first = sum(footer.row_group(i).num_rows for i in range(partition.number))
         deleted = self._deleted(partition.file, first, footer.row_group(partition.number).num_rows) - first
         # Delta has microseconds; read as nanoseconds, far years of old INT96 timestamps would not fit.
-        threads = len(self.files) < (os.cpu_count() or 1)
+        threads = len(self.files) < cores()
         decoder = Decoder(self.files[partition.file], footer, partition.number, threads, int96_unit="us")
         done = 0
         for rows, arrays in decoder.decode([snapshot.schema.field(name) for name in decoded], request):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import weakref
 from collections import OrderedDict
@@ -13,6 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mltable_lite.errors import CorruptFileError, MLTableError, StorageError, UnsupportedFeatureError
+from mltable_lite.formats.base import cores
+from mltable_lite.formats.footer_bytes import footer_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +31,7 @@ _THREADS = 32
 _AHEAD = 64
 _CHUNK = 256
 _LOCAL_FILES = 64
+_TAIL_BYTES = 16 * 1024
 
 
 class _Cache:
@@ -104,7 +106,7 @@ def in_parallel(work: Callable[[Item], T], items: Sequence[Item], *, local: bool
     Remote files are waited for, many at once. Local ones are worked on, many by each of few threads: handing a single
     one over would take as long as reading it.
     """
-    threads, size = (os.cpu_count() or 1, _LOCAL_FILES) if local else (_THREADS, 1)
+    threads, size = (cores(), _LOCAL_FILES) if local else (_THREADS, 1)
     if len(items) <= size:
         yield from map(work, items)
         return
@@ -149,6 +151,27 @@ def read_footer(file: InputFile) -> pq.FileMetaData:
     try:
         with file.open() as stream:
             return pq.read_metadata(stream)
+    except ARROW_ERRORS as error:
+        raise explained(error, file.uri, "is not a Parquet file, or a damaged one") from error
+
+
+def read_tail(file: InputFile) -> bytes:
+    """Return a file's last bytes; mostly the whole footer is among them. No bytes where the size is not known."""
+    size = file.size or 0
+    return file.read_range(max(size - _TAIL_BYTES, 0), size)
+
+
+def parse_footer(file: InputFile, tail: bytes) -> pq.FileMetaData:
+    """Return a file's footer, from the file's last bytes if it is all there, else read anew.
+
+    Raises:
+        CorruptFileError: The file is no Parquet file, or cut off.
+        UnsupportedFeatureError: Its footer is encrypted.
+    """
+    if footer_in(tail) is None:
+        return read_footer(file)
+    try:
+        return pq.read_metadata(pa.BufferReader(tail))
     except ARROW_ERRORS as error:
         raise explained(error, file.uri, "is not a Parquet file, or a damaged one") from error
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import uuid
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -13,9 +12,19 @@ import pyarrow.types as pt
 
 from mltable_lite.errors import CorruptFileError, Notices
 from mltable_lite.expr import columns_of
-from mltable_lite.formats.base import Partition, Request, Source
+from mltable_lite.formats.base import Partition, Request, Source, cores
 from mltable_lite.formats.conform import batch_of
-from mltable_lite.formats.footers import are_local, footer_of, forget_with, in_parallel, read_footer, remember
+from mltable_lite.formats.footer_bytes import Likeness
+from mltable_lite.formats.footers import (
+    are_local,
+    footer_of,
+    forget_with,
+    in_parallel,
+    parse_footer,
+    read_footer,
+    read_tail,
+    remember,
+)
 from mltable_lite.formats.row_groups import Decoder, group_bounds, int96_columns, may_match, schema_of
 from mltable_lite.formats.unify import promote, unify
 
@@ -30,6 +39,8 @@ if TYPE_CHECKING:
 
 #: Footers of so many first files are kept for the reading that follows; the others are read again, ahead of need.
 _KEPT_FOOTERS = 512
+#: Schemas and writers whose footers are told by their bytes.
+_MOST_KINDS = 8
 
 
 def inspect(read: ReadParquet, files: Sequence[InputFile]) -> ParquetSource:  # noqa: ARG001 - all formats look alike
@@ -87,12 +98,26 @@ class _Summaries:
     files: Sequence[InputFile]
     token: str
     _last: tuple[pa.Schema, pa.Schema, bool] | None = None
+    _known: list[tuple[Likeness, _Summary]] = field(default_factory=list)
 
     def __call__(self, number: int) -> _Summary:
         file = self.files[number]
-        footer = read_footer(file)
         if number < _KEPT_FOOTERS:
+            footer = read_footer(file)
             remember(file, self.token, footer)
+            return self._summary(file, footer)
+        tail = read_tail(file)
+        for likeness, known in self._known:
+            rows = likeness.rows(tail)
+            if rows is not None:
+                return _Summary(known.schema, (rows,), known.int96, known.pandas)
+        summary = self._summary(file, parse_footer(file, tail))
+        kind = Likeness.of(tail)
+        if kind is not None and len(self._known) < _MOST_KINDS:
+            self._known.append((kind, summary))
+        return summary
+
+    def _summary(self, file: InputFile, footer: pq.FileMetaData) -> _Summary:
         schema = schema_of(file, footer)
         last = self._last
         if last is None or not last[0].equals(schema, check_metadata=True):
@@ -182,8 +207,7 @@ class ParquetSource(Source):
 
     def _threads(self) -> bool:
         """Whether columns are decoded in parallel: only where partitions alone cannot keep all cores busy."""
-        cores = os.cpu_count() or 1
-        return len(self.groups) < cores and sum(map(len, self.groups)) < cores
+        return len(self.groups) < cores() and sum(map(len, self.groups)) < cores()
 
     def _footer(self, partition: Partition, *, ahead: bool = False) -> pq.FileMetaData:
         footer = footer_of(self.files, partition.file, self.token, ahead=ahead)

@@ -13,7 +13,7 @@ import pyarrow.types as pt
 
 from mltable_lite.errors import MLTableError, SchemaMismatchError, UnsupportedFeatureError
 from mltable_lite.expr import can_match
-from mltable_lite.formats.conform import conform, stored_field
+from mltable_lite.formats.conform import conform, stored_field, stored_fields
 from mltable_lite.formats.footers import ARROW_ERRORS, explained
 from mltable_lite.formats.statistics import row_group_bounds
 
@@ -31,6 +31,8 @@ FIRST_BATCH_ROWS = 1024
 _FETCH_WHOLE_BYTES = 8 * 1024 * 1024
 _BUFFER_BYTES = 1024 * 1024
 _PLAIN_TEXT_BYTES = 4
+#: Below, what an encoded column costs besides its rows is more than it spares.
+_REPETITIVE_ROWS = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,9 @@ class Decoder:
             CorruptFileError: The row group cannot be decoded; names the column.
         """
         stored = schema_of(self.file, self.footer)
-        stored_fields = list(stored)
-        sources = [stored_field(stored_fields, f) for f in fields]
-        names = list(dict.fromkeys(stored.field(i).name for i in sources if i is not None))
+        stored_names = stored.names
+        sources = stored_fields(list(stored), fields)
+        names = list(dict.fromkeys(stored_names[i] for i in sources if i is not None))
         rows = self.footer.row_group(self.group).num_rows
         size_bytes = self._stored_bytes(names)
         few = request.first_rows is not None and request.first_rows < rows
@@ -72,7 +74,7 @@ class Decoder:
                 yield count, [pa.nulls(count, f.type) for f in fields]
             return
         request.bytes_read += size_bytes
-        places = [None if i is None else names.index(stored.field(i).name) for i in sources]
+        places = [None if i is None else names.index(stored_names[i]) for i in sources]
         texts = {i for f, i in zip(fields, places, strict=True) if not pt.is_dictionary(f.type)}
         for batch in self._batches(names, batch_rows, buffered=few and size_bytes > _FETCH_WHOLE_BYTES):
             for part in [batch] if request.encoded else _gathered(batch, texts):
@@ -181,6 +183,8 @@ class Decoder:
 
         A plain text takes four bytes at least, so what takes fewer is in the dictionary for the most part.
         """
+        if self.footer.row_group(self.group).num_rows < _REPETITIVE_ROWS:
+            return []
         return [
             chunk.path_in_schema
             for chunk in self._chunks(names)

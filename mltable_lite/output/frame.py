@@ -7,6 +7,8 @@ keeps it; what has no NumPy form (dates, decimals, lists) is collected and conve
 
 from __future__ import annotations
 
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 #: The largest integer that float64 holds together with all smaller ones.
 EXACT_FLOAT = 2**53
+_SMALL_ROWS = 16_384
 
 
 class FrameBuilder:
@@ -113,15 +116,20 @@ class _Collected:
 
     def __init__(self, kind: pa.DataType) -> None:
         # pandas keeps text with 64-bit offsets: casting each batch in its worker spares a pass over the whole column.
+        # Small ones are cast together at the end: each would cost more than its rows.
         self.kind = pa.large_string() if pt.is_string(kind) else kind
         self.arrays: list[tuple[int, pa.Array]] = []
 
     def put(self, array: pa.Array, row: int) -> None:
-        self.arrays.append((row, array if array.type == self.kind else array.cast(self.kind)))
+        fits = array.type == self.kind or len(array) < _SMALL_ROWS
+        self.arrays.append((row, array if fits else array.cast(self.kind)))
 
     def finish(self) -> Any:
         self.arrays.sort(key=lambda item: item[0])
-        whole = pa.chunked_array([array for _, array in self.arrays], self.kind)
+        chunks: list[pa.Array] = []
+        for kind, run in groupby((array for _, array in self.arrays), key=attrgetter("type")):
+            chunks += pa.chunked_array(list(run), kind).cast(self.kind).chunks
+        whole = pa.chunked_array(chunks, self.kind)
         self.arrays = []
         return _objects(whole) if _holds_struct(self.kind) else whole.to_pandas()
 

@@ -6,7 +6,6 @@ here repeats what a reference leads to.
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import os
 import re
@@ -161,6 +160,8 @@ class _Asynchronous:
         self._credential = credential
 
     async def get_token(self, *scopes: str, **options: Any) -> Any:
+        import asyncio  # most reads are local and never get here
+
         return await asyncio.to_thread(self._credential.get_token, *scopes, **options)
 
     async def close(self) -> None:

@@ -13,7 +13,6 @@ import socket
 import ssl
 import time
 from dataclasses import asdict, dataclass, fields
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mltable_lite.errors import ArgumentError, MLTableError, did_you_mean, listed
@@ -30,7 +29,7 @@ _PASSING_NAMES = frozenset(
         "ClientConnectionError", "ClientPayloadError", "ServerTimeoutError",  # aiohttp
         "ServiceRequestError", "ServiceResponseError", "IncompleteReadError", "DecodeError",  # azure-core
         "HTTPClientError", "ResponseStreamingError", "ResponseParserError", "EndpointConnectionError",  # botocore
-        "FlexibleChecksumError",
+        "FlexibleChecksumError", "JSONDecodeError",
         "ConnectionError", "TimeoutError", "IncompleteRead", "Timeout", "ShortBodyError",
     }
 )  # fmt: skip
@@ -161,7 +160,9 @@ async def tried(policy: RetryPolicy, work: Callable[[], Awaitable[T]]) -> T:
     trial = _Trial(policy)
     while True:
         try:
-            return await asyncio.wait_for(work(), trial.seconds())
+            # Not wait_for: in Python 3.11 it forgets a cancellation that comes together with the result.
+            async with asyncio.timeout(trial.seconds()):
+                return await work()
         except Exception as error:  # noqa: BLE001 - every storage library has its own tree
             wait = trial.failed(error)
         await asyncio.sleep(wait)
@@ -249,6 +250,8 @@ def retry_after(error: BaseException) -> float:
 def _seconds(text: str) -> float:
     if text.strip().isdigit():
         return float(text)
+    from email.utils import parsedate_to_datetime  # only a storage that is busy needs it
+
     with contextlib.suppress(ValueError, TypeError):
         return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
     return 0.0

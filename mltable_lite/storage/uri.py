@@ -118,7 +118,17 @@ class Location:
 
     def at(self, key: str) -> Location:
         """Return the place with another key on the same filesystem, under the same credentials."""
-        return replace(self, key=key)
+        # Called for every file of a listing: `dataclasses.replace` takes three times as long.
+        return Location(
+            self.protocol,
+            key,
+            self.root,
+            self.bucket,
+            self.options,
+            self.secrets,
+            self.lost_secrets,
+            self.percent,
+        )
 
     def join(self, relative: str) -> Location:
         """Return the place that `relative` names from this folder; ``.``, ``..`` and ``//`` are resolved."""

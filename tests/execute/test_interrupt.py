@@ -10,10 +10,12 @@ import time
 import pytest
 
 import mltable_lite as mltable
+from mltable_lite.execute.workers import workers
 
 SCRIPT = """
 import sys, threading, time
 import mltable_lite as mltable
+from mltable_lite.execute.workers import workers
 table = mltable.from_delimited_files([{{"folder": {folder!r}}}])
 print("ready", flush=True)
 try:
@@ -68,3 +70,16 @@ def test_json_lines_never_hang_on_one_or_two_threads(tmp_path, monkeypatch, thre
     table = mltable.from_json_lines_files([{"folder": str(tmp_path)}])
     for _ in range(3):
         assert table.to_arrow_table().num_rows == files * 3000
+
+
+def test_a_thread_whose_start_was_interrupted_is_not_waited_for_ever():
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), workers(1) as (pool, _):  # noqa: PT012 - all of it is interrupted
+        pool.submit(int)
+        # What is left of a start that Ctrl-C cut off: the thread is known by its name, and never runs.
+        name = next(t.name for t in threading.enumerate() if t.name.startswith("mltable-lite"))
+        halted = threading.Thread(name=name + "x")
+        threading._limbo[halted] = halted
+        raise KeyboardInterrupt
+    del threading._limbo[halted]
+    assert time.monotonic() - started < 5

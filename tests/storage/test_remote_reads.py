@@ -17,7 +17,6 @@ from hypothesis import given
 import mltable_lite as mltable
 from mltable_lite.execute import width
 from mltable_lite.execute.width import Width
-from mltable_lite.formats.base import Partition
 from mltable_lite.storage import remote, retry
 from mltable_lite.storage.filesystem import filesystem
 from mltable_lite.storage.options import NO_OPTIONS
@@ -42,7 +41,7 @@ def test_two_of_ten_columns_download_little_more_than_their_chunks(server, tmp_p
     assert read.to_arrow_table().equals(table.select(["c1", "c7"]))
     footer = pq.read_metadata(path)
     useful = sum(footer.row_group(g).column(c).total_compressed_size for g in range(4) for c in (1, 7))
-    requests = asked(server, "a.parquet")
+    requests = [r for r in asked(server, "a.parquet") if r["range"]]
     assert sum(r["bytes"] for r in requests) <= 1.1 * useful
     assert len(requests) == 1 + 4 * 2  # the footer, and both chunks of each row group
 
@@ -144,7 +143,7 @@ def in_flight(uri, size):
     found = Width(_Source(uri, size))
     count = 0
     while count < 100 and found.has_room(100):
-        found.begin(Partition(0, count))
+        found.begin(size)
         count += 1
     return count
 
