@@ -56,9 +56,10 @@ class Size:
         """Where the files are."""
         return HERE / "data" / self.name
 
-    def rows(self, format_name: str) -> int:
-        """Return the number of rows of a format."""
-        return {"csv": self.csv_rows, "jsonl": self.json_rows}.get(format_name, self.parquet_rows)
+    def rows(self, dataset: str) -> int:
+        """Return the number of rows of a dataset."""
+        few = {"csv": self.csv_rows, "jsonl": self.json_rows, "parquet-2000-files": self.parquet_rows // 10}
+        return few.get(dataset, self.parquet_rows)
 
 
 FULL = Size("full", 10_000_000, 5_000_000, 2_000_000, 125_000)
@@ -108,10 +109,23 @@ def _chunks(rows: int, files: int):
 
 
 def _parquet(size: Size, folder: Path) -> None:
+    _parquet_files(size.parquet_rows, size.parquet_files, size.row_group_rows, folder)
+
+
+def _parquet_one(size: Size, folder: Path) -> None:
+    _parquet_files(size.parquet_rows, 1, size.row_group_rows, folder)
+
+
+def _parquet_many(size: Size, folder: Path) -> None:
+    files = min(2000, size.parquet_rows // 10)
+    _parquet_files(size.parquet_rows // 10, files, size.row_group_rows, folder)
+
+
+def _parquet_files(rows: int, files: int, row_group_rows: int, folder: Path) -> None:
     import pyarrow.parquet as pq
 
-    for number, table in _chunks(size.parquet_rows, size.parquet_files):
-        pq.write_table(table, folder / f"trips-{number:02d}.parquet", row_group_size=size.row_group_rows)
+    for number, table in _chunks(rows, files):
+        pq.write_table(table, folder / f"trips-{number:04d}.parquet", row_group_size=row_group_rows)
 
 
 def _csv(size: Size, folder: Path) -> None:
@@ -141,12 +155,19 @@ def _delta(size: Size, folder: Path) -> None:
         write_deltalake(str(folder), table.append_column("day", day), mode="append", partition_by=["day"])
 
 
-FORMATS = {"parquet": _parquet, "csv": _csv, "jsonl": _jsonl, "delta": _delta}
+DATASETS = {
+    "parquet": _parquet,
+    "csv": _csv,
+    "jsonl": _jsonl,
+    "delta": _delta,
+    "parquet-1-file": _parquet_one,
+    "parquet-2000-files": _parquet_many,
+}
 
 
 def make(size: Size) -> None:
     """Make what is not there yet; a format half made is made again."""
-    for name, write in FORMATS.items():
+    for name, write in DATASETS.items():
         done = size.folder / name
         if done.exists():
             continue

@@ -18,12 +18,14 @@ sys.path.append(str(Path(__file__).parents[1]))  # this repository's mltable_lit
 NAMES = ["distance", "total"]  # 2 of the 14 columns
 FARE = 60.0
 PROBABILITY = 0.01
+DAY = 14
 ROWS = 20
 
 ARGUMENTS = {
     "full": (),
     "columns": (NAMES,),
     "selective": (NAMES, FARE),
+    "day": (NAMES, DAY),
     "sample": (PROBABILITY,),
     "take": (ROWS,),
 }

@@ -23,7 +23,17 @@ from measure import ARGUMENTS, NAMES, PROBABILITY, ROWS
 
 HERE = Path(__file__).parent
 LIBRARIES = ("ours", "pyarrow_", "polars_", "duckdb_", "pandas_", "reference")
-FORMATS = ("parquet", "csv", "jsonl", "delta")
+#: What is read: the format, under the name of its folder.
+DATASETS = {
+    "parquet": "parquet",
+    "csv": "csv",
+    "jsonl": "jsonl",
+    "delta": "delta",
+    "parquet-1-file": "parquet",
+    "parquet-2000-files": "parquet",
+}
+#: Where the name of a day prunes.
+BY_DAY = ("parquet", "delta")
 REFERENCE = HERE / ".reference"
 REFERENCE_PACKAGE = "mltable==1.7.0"
 LIMIT_SECONDS = 180
@@ -31,6 +41,7 @@ TITLES = {
     "full": "full read",
     "columns": "2 of 14 columns",
     "selective": "fare > 60, 2 columns",
+    "day": "one day of 31, 2 columns",
     "sample": "1 % sample",
     "take": "take 20",
 }
@@ -55,8 +66,10 @@ def warm(folder: Path) -> None:
                     pass
 
 
-def run_once(library: str, format_name: str, task: str, folder: Path) -> dict:
+def run_once(library: str, format_name: str, task: str, folder: Path, threads: int) -> dict:
     """Return the measurement of one fresh process, or ``{"error": ...}``."""
+    names = ("MLTABLE_LITE_THREADS", "POLARS_MAX_THREADS", "OMP_NUM_THREADS", "BENCHMARK_THREADS")
+    environment = os.environ | dict.fromkeys(names if threads else (), str(threads))
     python = REFERENCE / "bin/python" if library == "reference" else sys.executable
     command = [
         python,
@@ -68,7 +81,9 @@ def run_once(library: str, format_name: str, task: str, folder: Path) -> dict:
         TINY.folder.resolve() / format_name,
     ]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=LIMIT_SECONDS, check=False, env=environment
+        )
     except subprocess.TimeoutExpired:
         return {"error": f"longer than {LIMIT_SECONDS} s"}
     lines = done.stdout.splitlines()
@@ -77,7 +92,7 @@ def run_once(library: str, format_name: str, task: str, folder: Path) -> dict:
 
 def disagreement(task: str, format_name: str, result: dict, rows: int, matching: int | None) -> str:
     """Return what is wrong with a result, or an empty text: all libraries must do the same work."""
-    expected = {*NAMES} if task in ("columns", "selective") else {*COLUMNS}
+    expected = {*NAMES} if task in ("columns", "selective", "day") else {*COLUMNS}
     if format_name == "delta" and len(expected) > len(NAMES):
         expected |= {"day"}
     if set(result["columns"]) != expected:
@@ -89,7 +104,7 @@ def disagreement(task: str, format_name: str, result: dict, rows: int, matching:
         expected_rows = rows * PROBABILITY
         spread = 6 * expected_rows**0.5  # six standard deviations of a Bernoulli draw
         return "" if abs(result["rows"] - expected_rows) <= spread else f"{result['rows']} rows"
-    wanted = {"take": ROWS, "selective": matching}.get(task, rows)
+    wanted = {"take": ROWS, "selective": matching, "day": matching}.get(task, rows)
     return "" if wanted is None or result["rows"] == wanted else f"{result['rows']} rows, not {wanted}"
 
 
@@ -108,21 +123,21 @@ def summarise(rounds: list[dict]) -> dict:
 
 
 def measure_task(
-    format_name: str, task: str, libraries: list[str], size: Size, rounds: int
+    dataset: str, task: str, libraries: list[str], size: Size, rounds: int, threads: int
 ) -> dict[str, dict]:
     """Return each library's summary for one task, checked for agreement."""
-    folder = size.folder / format_name
+    folder, format_name = size.folder / dataset, DATASETS[dataset]
     measured: dict[str, list[dict]] = {library: [] for library in libraries}
     for _ in range(rounds):
         for library in libraries:
             if not (measured[library] and "error" in measured[library][0]):
-                measured[library].append(run_once(library, format_name, task, folder))
+                measured[library].append(run_once(library, format_name, task, folder, threads))
     results = {library: summarise(each) for library, each in measured.items()}
     good = [r for r in results.values() if "error" not in r]
     # How many rows match is the answer of the majority: a library that disagrees is marked, whichever it is.
-    matching = statistics.mode([r["rows"] for r in good]) if task == "selective" and good else None
+    matching = statistics.mode([r["rows"] for r in good]) if task in ("selective", "day") and good else None
     for result in good:
-        wrong = disagreement(task, format_name, result, size.rows(format_name), matching)
+        wrong = disagreement(task, format_name, result, size.rows(dataset), matching)
         if wrong:
             result["disagrees"] = wrong
     return results
@@ -155,9 +170,9 @@ def table(every: dict[str, dict[str, dict]], libraries: list[str]) -> str:
         f"|---|{'---:|' * len(names)}---:|",
     ]
     for key, results in every.items():
-        format_name, task = key.split("/")
+        dataset, task = key.split("/")
         cells = [cell(results[library]) for library in libraries]
-        lines.append(f"| {format_name}, {TITLES[task]} | {' | '.join(cells)} | {ratio(results)} |")
+        lines.append(f"| {dataset}, {TITLES[task]} | {' | '.join(cells)} | {ratio(results)} |")
     notes = {
         f"`*` {library.rstrip('_')}, {key}: {result['disagrees']}"
         for key, results in every.items()
@@ -186,9 +201,11 @@ def machine() -> dict[str, object]:
     }
 
 
-def wanted(only: str, format_name: str, task: str) -> bool:
-    """Tell whether `format/task` is asked for: by ``format``, by ``task`` or by both."""
-    return not only or any(word in (format_name, task, f"{format_name}/{task}") for word in only.split(","))
+def wanted(only: str, dataset: str, task: str) -> bool:
+    """Tell whether `dataset/task` is asked for: by ``dataset``, by ``task`` or by both."""
+    if task == "day" and DATASETS[dataset] not in BY_DAY:
+        return False
+    return not only or any(word in (dataset, task, f"{dataset}/{task}") for word in only.split(","))
 
 
 def main() -> None:
@@ -196,7 +213,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--small", action="store_true", help="2 %% of the rows, to try the benchmark itself")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", default="", help="formats, tasks or format/task, separated by commas")
+    parser.add_argument(
+        "--threads", type=int, default=0, help="for each library; by default as many as it takes"
+    )
+    parser.add_argument("--only", default="", help="datasets, tasks or dataset/task, separated by commas")
     parser.add_argument("--libraries", default="", help=f"of: {', '.join(n.rstrip('_') for n in LIBRARIES)}")
     options = parser.parse_args()
     size = SMALL if options.small else FULL
@@ -211,16 +231,22 @@ def main() -> None:
     every: dict[str, dict[str, dict]] = {}
     target = HERE / "results" / f"{dt.datetime.now(dt.UTC):%Y-%m-%dT%H%M%S}-{size.name}.json"
     target.parent.mkdir(exist_ok=True)
-    for format_name in FORMATS:
-        tasks = [task for task in ARGUMENTS if wanted(options.only, format_name, task)]
+    for dataset in DATASETS:
+        tasks = [task for task in ARGUMENTS if wanted(options.only, dataset, task)]
         if tasks:
-            warm(size.folder / format_name)
+            warm(size.folder / dataset)
         for task in tasks:
-            print(f"{format_name}/{task} ...", file=sys.stderr, flush=True)
-            every[f"{format_name}/{task}"] = measure_task(format_name, task, libraries, size, options.rounds)
+            print(f"{dataset}/{task} ...", file=sys.stderr, flush=True)
+            every[f"{dataset}/{task}"] = measure_task(
+                dataset, task, libraries, size, options.rounds, options.threads
+            )
             # Written after every task: a run that is stopped keeps what it measured.
             target.write_text(
-                json.dumps({"size": size.name, "machine": machine(), "results": every}, indent=1) + "\n"
+                json.dumps(
+                    {"size": size.name, "threads": options.threads, "machine": machine(), "results": every},
+                    indent=1,
+                )
+                + "\n"
             )
     print(table(every, libraries))
     print(f"\n{target.relative_to(HERE.parent)}", file=sys.stderr)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import duckdb
 
 NAME = "duckdb"
@@ -9,7 +11,10 @@ NAME = "duckdb"
 
 def _run(format_name: str, folder: str, select: str, rest: str = ""):
     # A benchmark downloads nothing: Delta is measured only where the extension is installed already.
-    connection = duckdb.connect(config={"autoinstall_known_extensions": False})
+    config = {"autoinstall_known_extensions": False}
+    if threads := os.environ.get("BENCHMARK_THREADS"):
+        config["threads"] = int(threads)
+    connection = duckdb.connect(config=config)
     if format_name == "delta":
         connection.execute("LOAD delta")
     source = {
@@ -39,3 +44,10 @@ def sample(format_name, folder, probability):
 
 def take(format_name, folder, rows):
     return _run(format_name, folder, "*", f"LIMIT {rows}")
+
+
+def day(format_name, folder, names, number):
+    when = f"day = {number}"
+    if format_name == "parquet":
+        when = f"pickup >= '2024-05-{number}' AND pickup < '2024-05-{number + 1}'"
+    return _run(format_name, folder, ", ".join(names), f"WHERE {when}")

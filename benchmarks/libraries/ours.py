@@ -35,3 +35,10 @@ def sample(format_name, folder, probability):
 
 def take(format_name, folder, rows):
     return _open(format_name, folder).take(rows).to_pandas_dataframe()
+
+
+def day(format_name, folder, names, number):
+    when = f"day == {number}"  # of Delta a partition
+    if format_name == "parquet":
+        when = f"pickup >= '2024-05-{number}' and pickup < '2024-05-{number + 1}'"
+    return _open(format_name, folder).filter(when).keep_columns(names).to_pandas_dataframe()

@@ -73,3 +73,11 @@ def take(format_name, folder, rows):
     if format_name == "jsonl":
         return pd.read_json(first, lines=True, nrows=rows)
     raise NotImplementedError("pandas has no limit for this format")
+
+
+def day(format_name, folder, names, number):
+    if format_name == "delta":
+        return _delta(folder, names, [("day", "=", number)])
+    start = pd.Timestamp(2024, 5, number)
+    filters = [("pickup", ">=", start), ("pickup", "<", start + pd.Timedelta(days=1))]
+    return pd.read_parquet(folder, columns=names, filters=filters)

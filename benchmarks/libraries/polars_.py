@@ -41,3 +41,11 @@ def sample(format_name, folder, probability):
 
 def take(format_name, folder, rows):
     return _open(format_name, folder).head(rows).collect(engine="streaming").to_pandas()
+
+
+def day(format_name, folder, names, number):
+    when = pl.col("day") == number
+    if format_name == "parquet":
+        start = pl.datetime(2024, 5, number)
+        when = (pl.col("pickup") >= start) & (pl.col("pickup") < start + pl.duration(days=1))
+    return _open(format_name, folder).filter(when).select(names).collect(engine="streaming").to_pandas()

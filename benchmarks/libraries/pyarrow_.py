@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import numpy as np
@@ -55,3 +56,11 @@ def take(format_name, folder, rows):
     # Without the read-ahead of a full scan, which head() would start on every file.
     dataset = _open(format_name, folder)
     return dataset.scanner(batch_size=rows, batch_readahead=0, fragment_readahead=1).head(rows).to_pandas()
+
+
+def day(format_name, folder, names, number):
+    when = ds.field("day") == number
+    if format_name == "parquet":
+        start = dt.datetime(2024, 5, number)  # noqa: DTZ001 - as the column
+        when = (ds.field("pickup") >= start) & (ds.field("pickup") < start + dt.timedelta(days=1))
+    return _open(format_name, folder).to_table(columns=names, filter=when).to_pandas()

@@ -42,3 +42,10 @@ def sample(format_name, folder, probability):
 
 def take(format_name, folder, rows):
     return _open(format_name, folder).take(rows).to_pandas_dataframe()
+
+
+def day(format_name, folder, names, number):
+    when = f"col('day') == {number}"
+    if format_name == "parquet":
+        when = f"col('pickup') >= datetime(2024, 5, {number}) and col('pickup') < datetime(2024, 5, {number + 1})"
+    return _open(format_name, folder).filter(when).keep_columns(names).to_pandas_dataframe()

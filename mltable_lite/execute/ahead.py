@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from concurrent.futures import Future, ThreadPoolExecutor
+    from concurrent.futures import Executor, Future
 
     from mltable_lite.execute.scan import Report
     from mltable_lite.execute.stream import Block
@@ -47,7 +47,7 @@ class Ahead(Generic[T]):
 
     def __init__(
         self,
-        pool: ThreadPoolExecutor,
+        pool: Executor,
         stop: threading.Event,
         most_bytes: int,
         work: Callable[[T, Callable[[Block], bool]], Report],

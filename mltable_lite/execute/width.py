@@ -40,7 +40,7 @@ class Width:
     than the round trips, stay as few as local ones. So memory is bounded either way.
 
     Attributes:
-        threads: How many threads work.
+        threads: How many threads work; none where nothing has to be read.
         least: How many partitions may always be in memory: decoded, being decoded, or being consumed.
     """
 
@@ -51,6 +51,8 @@ class Width:
         self.threads = _given_threads() or (
             max(_REMOTE_THREADS, thread_count()) if self._remote else thread_count()
         )
+        if source.in_memory:
+            self.threads = 0
         self.least = (self.threads if _given_threads() else thread_count()) + 2
         self._most = self.threads + 2
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _numbers = itertools.count()
 #: How long a thread takes to start at most, and how often that is looked at.
@@ -19,14 +22,17 @@ _STARTS = 100
 
 
 @contextmanager
-def workers(count: int) -> Iterator[tuple[ThreadPoolExecutor, threading.Event]]:
-    """Give a pool of threads, and an event that is set when the block ends, for work to stop early.
+def workers(count: int) -> Iterator[tuple[Executor, threading.Event]]:
+    """Give a pool of threads (of none: work is done when it is submitted), and an event that is set when the block ends, for work to stop early.
 
     Queued work is then dropped and running work waited for.
 
     A Ctrl-C can arrive while the pool starts a thread, which the pool then does not know, or while it waits for them:
     threads are therefore found by their name, and the wait goes on after an interrupt, which is raised at its end.
     """
+    if not count:
+        yield _Here(), threading.Event()
+        return
     name = f"mltable-lite-{next(_numbers)}-"
     pool = ThreadPoolExecutor(count, thread_name_prefix=name)
     stop = threading.Event()
@@ -46,6 +52,15 @@ def workers(count: int) -> Iterator[tuple[ThreadPoolExecutor, threading.Event]]:
                 interrupt = pressed
         if interrupt is not None:
             raise interrupt
+
+
+class _Here(Executor):
+    """Does the work when it is submitted: starting a thread would take longer."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        done: Future[T] = Future()
+        done.set_result(fn(*args, **kwargs))
+        return done
 
 
 def _join(thread: threading.Thread) -> None:

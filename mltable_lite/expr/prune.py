@@ -69,7 +69,11 @@ def can_match(expr: Expr, bounds: Mapping[str, Bounds]) -> bool:
     """
     if any(known.rows == 0 for known in bounds.values()):
         return False
-    return True in _truth(fold(_with_constants(expr, bounds)), bounds)
+    if any(
+        known.constant or (known.nulls is not None and known.nulls == known.rows) for known in bounds.values()
+    ):
+        expr = fold(_with_constants(expr, bounds))
+    return True in _truth(expr, bounds)
 
 
 def _with_constants(expr: Expr, bounds: Mapping[str, Bounds]) -> Expr:
@@ -233,20 +237,22 @@ def _plain(value: Any) -> Any:
     return value
 
 
+_FAMILIES = {
+    bool: "boolean",
+    int: "integer",
+    float: "float",
+    Decimal: "decimal",
+    str: "text",
+    bytes: "bytes",
+    datetime: "datetime",
+}
+
+
 def _family(value: Any) -> str:
     """Return the family within which Python compares values exactly as the engine does; empty for none."""
-    for kind, name in (
-        (bool, "boolean"),
-        (int, "integer"),
-        (float, "float"),
-        (Decimal, "decimal"),
-        (str, "text"),
-        (bytes, "bytes"),
-        (datetime, "datetime"),
-    ):
-        if isinstance(value, kind):
-            return name
-    return ""
+    if type(value) in _FAMILIES:
+        return _FAMILIES[type(value)]
+    return next((name for kind, name in _FAMILIES.items() if isinstance(value, kind)), "")
 
 
 def _usable(value: Any) -> bool:

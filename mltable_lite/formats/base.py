@@ -138,6 +138,8 @@ class Source(ABC):
     schema: pa.Schema
     #: Whether columns are stored apart, so that some can be read first and the others later, or not at all.
     columnar: ClassVar[bool] = False
+    #: Whether nothing has to be read: the rows are known.
+    in_memory: ClassVar[bool] = False
 
     @abstractmethod
     def partitions(self) -> Iterator[Partition]:

@@ -19,8 +19,9 @@ from mltable_lite.formats.base import Partition, Request, Source, cores
 from mltable_lite.formats.conform import STORED_NAME, batch_of, without_marks
 from mltable_lite.formats.delta_log import Snapshot, open_snapshot
 from mltable_lite.formats.footers import footer_of, forget_with
-from mltable_lite.formats.row_groups import Decoder, may_match
+from mltable_lite.formats.row_groups import Decoder
 from mltable_lite.formats.statistics import bounds_of
+from mltable_lite.formats.stored import stored_of
 from mltable_lite.formats.unify import unify
 
 if TYPE_CHECKING:
@@ -138,7 +139,9 @@ class DeltaSource(Source):
         names = columns_of(predicate) - set(snapshot.partition_columns)
         # Where several tables are joined, the bounds are of this table's type, the predicate of the joined one.
         wanted = [f for f in snapshot.schema if f.name in names and f.type == self.schema.field(f.name).type]
-        return not may_match(self._footer(partition.file), partition.number, wanted, predicate)
+        footer = self._footer(partition.file)
+        stored = stored_of(self.files[partition.file], footer)
+        return not stored.may_match(footer, partition.number, wanted, predicate)
 
     def prune(self, predicate: Expr) -> Source:
         """Return the source without the files that partition values and the log's statistics rule out."""

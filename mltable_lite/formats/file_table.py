@@ -21,6 +21,7 @@ FILE_NUMBER = "\0file"
 class FilesSource(Source):
     """One row a listed file: its path as a stream, and its hidden number."""
 
+    in_memory = True
     files: tuple[Any, ...]
     column: str
     schema: pa.Schema = field(init=False)
@@ -41,9 +42,11 @@ class FilesSource(Source):
     def read(self, partition: Partition, request: Request) -> Iterator[pa.RecordBatch]:  # noqa: ARG002 - there is one
         """Yield the files as one batch."""
         files: tuple[InputFile, ...] = self.files
-        columns = {
-            self.column: pa.array([file.path for file in files], pa.string()),
-            FILE_NUMBER: pa.array(range(len(files)), pa.int64()),
-        }
         schema = pa.schema([self.schema.field(name) for name in request.columns])
-        yield pa.RecordBatch.from_arrays([columns[name] for name in request.columns], schema=schema)
+        arrays = [
+            pa.array(range(len(files)), pa.int64())
+            if name == FILE_NUMBER
+            else pa.array([file.path for file in files], pa.string())
+            for name in request.columns
+        ]
+        yield pa.RecordBatch.from_arrays(arrays, schema=schema)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 _MAGIC = b"PAR1"
 _LENGTH_BYTES = 4
-_TRAILER = _LENGTH_BYTES + len(_MAGIC)
+#: Behind a footer: its length and the magic.
+TRAILER_BYTES = _LENGTH_BYTES + len(_MAGIC)
 #: Bytes of a value, by its type, as a field (where the type itself says true or false) and in a list.
 _FIELD_BYTES = {1: 0, 2: 0, 3: 1, 7: 8}
 _ELEMENT_BYTES = {1: 1, 2: 1, 3: 1, 7: 8}
@@ -82,8 +83,8 @@ def footer_in(tail: bytes) -> bytes | None:
     """Return the footer at the end of a file's last bytes, without its length and the magic; `None`: not all is there."""
     if not tail.endswith(_MAGIC):
         return None
-    length = int.from_bytes(tail[-_TRAILER : -len(_MAGIC)], "little")
-    return tail[-_TRAILER - length : -_TRAILER] if 0 < length <= len(tail) - _TRAILER else None
+    length = int.from_bytes(tail[-TRAILER_BYTES : -len(_MAGIC)], "little")
+    return tail[-TRAILER_BYTES - length : -TRAILER_BYTES] if 0 < length <= len(tail) - TRAILER_BYTES else None
 
 
 def _varint(data: bytes, position: int) -> tuple[int, int]:

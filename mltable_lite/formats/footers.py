@@ -6,14 +6,15 @@ import threading
 import weakref
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mltable_lite.errors import CorruptFileError, MLTableError, StorageError, UnsupportedFeatureError
 from mltable_lite.formats.base import cores
-from mltable_lite.formats.footer_bytes import footer_in
+from mltable_lite.formats.footer_bytes import TRAILER_BYTES, footer_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -34,38 +35,45 @@ _LOCAL_FILES = 64
 _TAIL_BYTES = 16 * 1024
 
 
-class _Cache:
-    """Footers of the files used last, as many as fit into a budget of serialised bytes. Safe between threads."""
+class _Cache(Generic[T]):
+    """Something of each of the files used last, within a budget of bytes. Safe between threads."""
 
     def __init__(self, budget_bytes: int) -> None:
         self._budget_bytes = budget_bytes
         self._held_bytes = 0
-        self._footers: OrderedDict[tuple[str, str], pq.FileMetaData] = OrderedDict()
+        self._held: OrderedDict[tuple[str, str], tuple[T, int]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: tuple[str, str]) -> pq.FileMetaData | None:
+    def get(self, key: tuple[str, str]) -> T | None:
         with self._lock:
-            footer = self._footers.get(key)
-            if footer is not None:
-                self._footers.move_to_end(key)
-            return footer
+            held = self._held.get(key)
+            if held is None:
+                return None
+            self._held.move_to_end(key)
+            return held[0]
 
-    def put(self, key: tuple[str, str], footer: pq.FileMetaData) -> None:
+    def put(self, key: tuple[str, str], value: T, size: int, *, first: bool = False) -> None:
+        """Keep a value; for want of room others are given up, or with `first` this one."""
         with self._lock:
-            if key not in self._footers:
-                self._footers[key] = footer
-                self._held_bytes += footer.serialized_size
-            while self._held_bytes > self._budget_bytes and len(self._footers) > 1:
-                _, oldest = self._footers.popitem(last=False)
-                self._held_bytes -= oldest.serialized_size
+            if key in self._held or (first and self._held_bytes + size > self._budget_bytes):
+                return
+            self._held[key] = value, size
+            self._held_bytes += size
+            while self._held_bytes > self._budget_bytes and len(self._held) > 1:
+                self._held_bytes -= self._held.popitem(last=False)[1][1]
 
     def drop(self, token: str) -> None:
         with self._lock:
-            for key in [key for key in self._footers if key[0] == token]:
-                self._held_bytes -= self._footers.pop(key).serialized_size
+            for key in [key for key in self._held if key[0] == token]:
+                self._held_bytes -= self._held.pop(key)[1]
+
+    def __len__(self) -> int:
+        return len(self._held)
 
 
-_CACHE = _Cache(CACHE_BYTES)
+_CACHE: _Cache[pq.FileMetaData] = _Cache(CACHE_BYTES)
+#: Footers as bytes. Planning reads those of all files, and the first files are the first to be read after it.
+_TAILS: _Cache[bytes] = _Cache(CACHE_BYTES)
 
 
 def footer_of(files: Sequence[InputFile], index: int, token: str, *, ahead: bool = False) -> pq.FileMetaData:
@@ -83,19 +91,21 @@ def footer_of(files: Sequence[InputFile], index: int, token: str, *, ahead: bool
         return found
     last = index + min(_AHEAD, 1 + 2 * index) if ahead else index + 1
     window = [f for f in files[index + 1 : last] if _CACHE.get((token, f.uri)) is None]
-    first, *later = in_parallel(_read_or_error, [files[index], *window], local=are_local(files))
-    for file, footer in zip([files[index], *window], [first, *later], strict=True):
+    wanted = [files[index], *window]
+    footers = list(in_parallel(partial(_read_or_error, token), wanted, local=are_local(files)))
+    for file, footer in zip(wanted, footers, strict=True):
         if not isinstance(footer, MLTableError):
-            _CACHE.put((token, file.uri), footer)
-    if isinstance(first, MLTableError):
-        raise first
-    return first
+            _CACHE.put((token, file.uri), footer, footer.serialized_size)
+    if isinstance(footers[0], MLTableError):
+        raise footers[0]
+    return footers[0]
 
 
-def _read_or_error(file: InputFile) -> pq.FileMetaData | MLTableError:
+def _read_or_error(token: str, file: InputFile) -> pq.FileMetaData | MLTableError:
     """Return a footer, or why it cannot be read: that is an error only once the file's turn comes."""
     try:
-        return read_footer(file)
+        tail = _TAILS.get((token, file.uri))
+        return read_footer(file) if tail is None else _parsed(file, tail)
     except MLTableError as error:
         return error
 
@@ -131,14 +141,10 @@ def are_local(files: Sequence[InputFile]) -> bool:
     return not files or "://" not in files[0].uri
 
 
-def remember(file: InputFile, token: str, footer: pq.FileMetaData) -> None:
-    """Keep a footer that was just read, as long as there is room."""
-    _CACHE.put((token, file.uri), footer)
-
-
 def forget_with(source: object, token: str) -> None:
     """Give up the footers that are kept under a token when the source that was made of them is gone."""
-    weakref.finalize(source, _CACHE.drop, token).atexit = False
+    for cache in (_CACHE, _TAILS):
+        weakref.finalize(source, cache.drop, token).atexit = False
 
 
 def read_footer(file: InputFile) -> pq.FileMetaData:
@@ -155,21 +161,32 @@ def read_footer(file: InputFile) -> pq.FileMetaData:
         raise explained(error, file.uri, "is not a Parquet file, or a damaged one") from error
 
 
-def read_tail(file: InputFile) -> bytes:
+def read_tail(file: InputFile, token: str) -> bytes:
     """Return a file's last bytes; mostly the whole footer is among them. No bytes where the size is not known."""
-    size = file.size or 0
-    return file.read_range(max(size - _TAIL_BYTES, 0), size)
+    size = file.size
+    if not size:
+        return b""
+    tail = file.read_range(max(size - _TAIL_BYTES, 0), size)
+    footer = footer_in(tail)
+    if footer is not None:
+        tail = tail[-len(footer) - TRAILER_BYTES :]
+        _TAILS.put((token, file.uri), tail, len(tail), first=True)
+    return tail
 
 
-def parse_footer(file: InputFile, tail: bytes) -> pq.FileMetaData:
+def parse_footer(file: InputFile, token: str, tail: bytes) -> pq.FileMetaData:
     """Return a file's footer, from the file's last bytes if it is all there, else read anew.
 
     Raises:
         CorruptFileError: The file is no Parquet file, or cut off.
         UnsupportedFeatureError: Its footer is encrypted.
     """
-    if footer_in(tail) is None:
-        return read_footer(file)
+    footer = read_footer(file) if footer_in(tail) is None else _parsed(file, tail)
+    _CACHE.put((token, file.uri), footer, footer.serialized_size, first=True)
+    return footer
+
+
+def _parsed(file: InputFile, tail: bytes) -> pq.FileMetaData:
     try:
         return pq.read_metadata(pa.BufferReader(tail))
     except ARROW_ERRORS as error:

@@ -21,11 +21,10 @@ from mltable_lite.formats.footers import (
     forget_with,
     in_parallel,
     parse_footer,
-    read_footer,
     read_tail,
-    remember,
 )
-from mltable_lite.formats.row_groups import Decoder, group_bounds, int96_columns, may_match, schema_of
+from mltable_lite.formats.row_groups import Decoder
+from mltable_lite.formats.stored import Stored, stored_of
 from mltable_lite.formats.unify import promote, unify
 
 if TYPE_CHECKING:
@@ -37,8 +36,6 @@ if TYPE_CHECKING:
     from mltable_lite.formats.base import InputFile
     from mltable_lite.spec.model import ReadParquet
 
-#: Footers of so many first files are kept for the reading that follows; the others are read again, ahead of need.
-_KEPT_FOOTERS = 512
 #: Schemas and writers whose footers are told by their bytes.
 _MOST_KINDS = 8
 
@@ -57,76 +54,63 @@ def inspect(read: ReadParquet, files: Sequence[InputFile]) -> ParquetSource:  # 
     """
     token = uuid.uuid4().hex
     groups: list[tuple[int, ...]] = []
-    distinct: list[tuple[str, pa.Schema, bool]] = []  # first file, schema, whether a file of it has rows
-    last = -1
+    distinct: list[_Distinct] = []
     int96: set[str] = set()
     index = _PandasIndex()
+    last: _Distinct | None = None
     summarise = _Summaries(files, token)
     summaries = in_parallel(summarise, range(len(files)), local=are_local(files))
-    for summary, file in zip(summaries, files, strict=True):
-        groups.append(summary.rows)
-        int96.update(summary.int96)
-        index.add(summary.pandas)
-        if last < 0 or not distinct[last][1].equals(summary.schema):
-            last = next(
-                (i for i, known in enumerate(distinct) if known[1].equals(summary.schema)), len(distinct)
-            )
-            if last == len(distinct):
-                distinct.append((file.uri, summary.schema, False))
-        if any(summary.rows) and not distinct[last][2]:
-            distinct[last] = (*distinct[last][:2], True)
+    for (stored, rows), file in zip(summaries, files, strict=True):
+        groups.append(rows)
+        index.add(stored.pandas)
+        int96.update(stored.int96)
+        if last is None or not last.schema.equals(stored.schema):
+            last = next((known for known in distinct if known.schema.equals(stored.schema)), None)
+            if last is None:
+                last = _Distinct(file.uri, stored.schema)
+                distinct.append(last)
+        last.has_rows = last.has_rows or any(rows)
     schema = pa.schema(_union(distinct), metadata=index.metadata())
     source = ParquetSource(tuple(files), schema, tuple(groups), frozenset(int96), token=token)
     forget_with(source, token)
     return source
 
 
-@dataclass(frozen=True, slots=True)
-class _Summary:
-    """What `inspect` needs of a footer; the footer itself takes a hundred times the memory."""
+@dataclass(slots=True)
+class _Distinct:
+    """A schema among the files: the first file that has it, and whether any of them has rows."""
 
+    file: str
     schema: pa.Schema
-    rows: tuple[int, ...]
-    int96: tuple[str, ...]
-    pandas: bytes | None
+    has_rows: bool = False
 
 
 @dataclass(slots=True)
 class _Summaries:
-    """Reads summaries. Files of one writer mostly have one schema: what follows from it is found out once."""
+    """Reads footers for the little that `inspect` needs of them; they themselves take a hundred times the memory.
+
+    Files of one writer mostly have one schema, and most of their footers need not be parsed to see that.
+    """
 
     files: Sequence[InputFile]
     token: str
-    _last: tuple[pa.Schema, pa.Schema, bool] | None = None
-    _known: list[tuple[Likeness, _Summary]] = field(default_factory=list)
+    _known: list[tuple[Likeness, Stored]] = field(default_factory=list)
 
-    def __call__(self, number: int) -> _Summary:
+    def __call__(self, number: int) -> tuple[Stored, tuple[int, ...]]:
+        """Return a file's own schema and the rows of its row groups."""
         file = self.files[number]
-        if number < _KEPT_FOOTERS:
-            footer = read_footer(file)
-            remember(file, self.token, footer)
-            return self._summary(file, footer)
-        tail = read_tail(file)
-        for likeness, known in self._known:
+        tail = read_tail(file, self.token)
+        for likeness, stored in self._known:
             rows = likeness.rows(tail)
             if rows is not None:
-                return _Summary(known.schema, (rows,), known.int96, known.pandas)
-        summary = self._summary(file, parse_footer(file, tail))
-        kind = Likeness.of(tail)
-        if kind is not None and len(self._known) < _MOST_KINDS:
-            self._known.append((kind, summary))
-        return summary
-
-    def _summary(self, file: InputFile, footer: pq.FileMetaData) -> _Summary:
-        schema = schema_of(file, footer)
-        last = self._last
-        if last is None or not last[0].equals(schema, check_metadata=True):
-            may_be_old = any(pt.is_timestamp(t) and t.unit == "ns" for t in schema.types)
-            self._last = last = schema, schema.remove_metadata(), may_be_old
-        schema, plain, may_be_old = last
-        rows = tuple(footer.row_group(i).num_rows for i in range(footer.num_row_groups))
-        int96 = tuple(int96_columns(footer)) if may_be_old else ()
-        return _Summary(plain, rows, int96, (schema.metadata or {}).get(b"pandas"))
+                return stored, (rows,)
+        footer = parse_footer(file, self.token, tail)
+        stored = stored_of(file, footer)
+        if footer.num_row_groups == 1 and len(self._known) < _MOST_KINDS:
+            kind = Likeness.of(tail)
+            if kind is not None:
+                self._known.append((kind, stored))
+        return stored, tuple(footer.row_group(i).num_rows for i in range(footer.num_row_groups))
 
 
 @dataclass(slots=True, eq=False)
@@ -175,7 +159,8 @@ class ParquetSource(Source):
         """Tell whether the row group's statistics rule the predicate out."""
         footer = self._footer(partition, ahead=True)
         wanted = [self.schema.field(name) for name in columns_of(predicate) if name in self.schema.names]
-        return not may_match(footer, partition.number, wanted, predicate)
+        stored = stored_of(self.files[partition.file], footer)
+        return not stored.may_match(footer, partition.number, wanted, predicate)
 
     def select(self, files: Sequence[int]) -> ParquetSource:
         """Return this source over only some files, with their row counts."""
@@ -185,7 +170,8 @@ class ParquetSource(Source):
     def bounds(self, partition: Partition, columns: Sequence[str]) -> dict[str, Bounds]:
         """Return the bounds that the row group's statistics give."""
         footer = self._footer(partition, ahead=True)
-        return group_bounds(footer, partition.number, [self.schema.field(name) for name in columns])
+        stored = stored_of(self.files[partition.file], footer)
+        return stored.bounds(footer, partition.number, [self.schema.field(name) for name in columns])
 
     def widen(self, columns: tuple[str, ...]) -> tuple[Source, Notices] | None:
         """Return the source with INT96 timestamps in microseconds, when the columns are such; else `None`."""
@@ -223,18 +209,23 @@ class ParquetSource(Source):
         return footer
 
 
-def _union(distinct: Sequence[tuple[str, pa.Schema, bool]]) -> pa.Schema:
+def _union(distinct: Sequence[_Distinct]) -> pa.Schema:
     """Return the union of the schemas; one without rows takes over the types of the others."""
-    full = unify([(file, schema) for file, schema, has_rows in distinct if has_rows])
+    full = unify([(known.file, known.schema) for known in distinct if known.has_rows])
     types = {f.name: f.type for f in full}
-    for _, schema, _ in distinct:
-        for f in schema:
+    for known in distinct:
+        for f in known.schema:
             if f.name not in full.names:
                 types[f.name] = promote(types.get(f.name, f.type), f.type) or types[f.name]
     return unify(
         [
-            (file, schema if has_rows else pa.schema([f.with_type(types[f.name]) for f in schema]))
-            for file, schema, has_rows in distinct
+            (
+                known.file,
+                known.schema
+                if known.has_rows
+                else pa.schema([f.with_type(types[f.name]) for f in known.schema]),
+            )
+            for known in distinct
         ]
     )
 

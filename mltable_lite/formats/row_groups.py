@@ -11,16 +11,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pyarrow.types as pt
 
-from mltable_lite.errors import MLTableError, SchemaMismatchError, UnsupportedFeatureError
-from mltable_lite.expr import can_match
-from mltable_lite.formats.conform import conform, stored_field, stored_fields
+from mltable_lite.errors import MLTableError, SchemaMismatchError
+from mltable_lite.formats.conform import conform, stored_fields
 from mltable_lite.formats.footers import ARROW_ERRORS, explained
-from mltable_lite.formats.statistics import row_group_bounds
+from mltable_lite.formats.stored import Stored, stored_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from mltable_lite.expr import Bounds, Expr
     from mltable_lite.formats.base import InputFile, Request
 
 #: Rows of a batch: small enough to stay in the processor's cache through a filter, as fast as whole row groups.
@@ -60,12 +58,12 @@ class Decoder:
             SchemaMismatchError: A value does not fit the field's type.
             CorruptFileError: The row group cannot be decoded; names the column.
         """
-        stored = schema_of(self.file, self.footer)
-        stored_names = stored.names
-        sources = stored_fields(list(stored), fields)
+        stored = self._stored
+        stored_names = stored.schema.names
+        sources = stored_fields(stored.fields, fields)
         names = list(dict.fromkeys(stored_names[i] for i in sources if i is not None))
         rows = self.footer.row_group(self.group).num_rows
-        size_bytes = self._stored_bytes(names)
+        size_bytes = sum(chunk.total_compressed_size for chunk in self._chunks(names))
         few = request.first_rows is not None and request.first_rows < rows
         batch_rows = min(BATCH_ROWS, max(FIRST_BATCH_ROWS, request.first_rows or 0)) if few else BATCH_ROWS
         if not names:
@@ -105,7 +103,7 @@ class Decoder:
             ) from error
 
     def _batches(self, names: list[str], batch_rows: int, *, buffered: bool) -> Iterator[pa.RecordBatch]:
-        old = [name for name in int96_columns(self.footer) if name in names]
+        old = [name for name in self._stored.int96 if name in names]
         with ExitStack() as stack:
             try:
                 other_unit = "us" if self.int96_unit == "ns" else "ns"
@@ -165,8 +163,9 @@ class Decoder:
                     file=self.file.uri,
                 )
 
-    def _stored_bytes(self, names: Sequence[str]) -> int:
-        return sum(chunk.total_compressed_size for chunk in self._chunks(names))
+    @property
+    def _stored(self) -> Stored:
+        return stored_of(self.file, self.footer)
 
     def _ranges(self, names: Sequence[str]) -> list[tuple[int, int]]:
         """Return where the columns' chunks stand in the file."""
@@ -194,13 +193,9 @@ class Decoder:
             and chunk.total_uncompressed_size < _PLAIN_TEXT_BYTES * chunk.num_values
         ]
 
-    def _chunks(self, names: Sequence[str]) -> Iterator[pq.ColumnChunkMetaData]:
+    def _chunks(self, names: Sequence[str]) -> list[pq.ColumnChunkMetaData]:
         group = self.footer.row_group(self.group)
-        for index in range(group.num_columns):
-            chunk = group.column(index)
-            path = chunk.path_in_schema
-            if path in names or ("." in path and any(path.startswith(name + ".") for name in names)):
-                yield chunk
+        return [group.column(number) for number in self._stored.chunks(names)]
 
     def _culprit(self, names: Sequence[str]) -> str:
         """Return the first column that cannot be decoded, as text, by reading each alone."""
@@ -229,44 +224,3 @@ def _gathered(batch: pa.RecordBatch, places: set[int | None]) -> Iterator[pa.Rec
         yield from _gathered(batch.slice(half), places)
     else:
         yield pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
-
-
-def may_match(footer: pq.FileMetaData, group: int, wanted: Sequence[pa.Field], predicate: Expr) -> bool:
-    """Tell whether a row of the row group may pass the predicate, by its statistics of the wanted fields."""
-    return can_match(predicate, group_bounds(footer, group, wanted))
-
-
-def group_bounds(footer: pq.FileMetaData, group: int, wanted: Sequence[pa.Field]) -> dict[str, Bounds]:
-    """Return the bounds of fields of the table in a row group."""
-    stored = footer.schema.to_arrow_schema()
-    columns: dict[str, tuple[pa.Field | None, pa.DataType]] = {}
-    for f in wanted:
-        index = stored_field(stored, f)
-        columns[f.name] = (None if index is None else stored.field(index), f.type)
-    return row_group_bounds(footer, group, columns)
-
-
-def schema_of(file: InputFile, footer: pq.FileMetaData) -> pa.Schema:
-    """Return the file's own schema as Arrow sees it.
-
-    Raises:
-        UnsupportedFeatureError: Two columns have one name.
-        CorruptFileError: The footer describes no schema that Arrow knows.
-    """
-    try:
-        schema = footer.schema.to_arrow_schema()
-    except ARROW_ERRORS as error:
-        raise explained(error, file.uri, "has no readable schema") from error
-    if len(set(schema.names)) < len(schema.names):
-        twice = next(name for i, name in enumerate(schema.names) if name in schema.names[:i])
-        raise UnsupportedFeatureError(
-            f"{file.uri}: two columns are called {twice!r}; columns are told apart by their names. "
-            "Write the file with different names."
-        )
-    return schema
-
-
-def int96_columns(footer: pq.FileMetaData) -> list[str]:
-    """Return the columns stored as INT96, the old timestamps, as dotted paths."""
-    columns = (footer.schema.column(i) for i in range(footer.num_columns))
-    return [c.path for c in columns if c.physical_type == "INT96"]

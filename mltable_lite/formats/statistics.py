@@ -20,42 +20,29 @@ if TYPE_CHECKING:
 _MICROSECOND = dt.timedelta(microseconds=1)
 
 
-def row_group_bounds(
-    footer: pq.FileMetaData, group: int, columns: dict[str, tuple[pa.Field | None, pa.DataType]]
-) -> dict[str, Bounds]:
-    """Return the bounds of columns in a row group, by the table's names.
+def chunk_bounds(
+    row_group: pq.RowGroupMetaData, leaf: int | None, stored: pa.DataType | None, table_type: pa.DataType
+) -> Bounds | None:
+    """Return the bounds of a column in a row group, or `None` where nothing is known.
 
     Args:
-        footer: The file's footer.
-        group: The number of the row group.
-        columns: For each column of the table the field of the file that holds it (`None`: the file lacks it, every
-            row is null) and the table's type.
+        row_group: The row group.
+        leaf: The number of its column chunk; `None`: the file lacks the column, every row is null.
+        stored: The type that the file has for it.
+        table_type: The type that the table has for it.
     """
-    row_group = footer.row_group(group)
     rows = row_group.num_rows
-    leaves: dict[str, int | None] = {}
-    for index in range(footer.num_columns):
-        path = row_group.column(index).path_in_schema
-        # A column called 'a.b' and the field b of a struct a have one path; neither can then be told.
-        leaves[path] = None if path in leaves else index
-    bounds: dict[str, Bounds] = {}
-    for name, (field, table_type) in columns.items():
-        if field is None:
-            bounds[name] = Bounds(None, None, rows, rows)
-            continue
-        leaf = leaves.get(field.name)
-        if leaf is None:
-            continue
-        chunk = row_group.column(leaf)
-        if not chunk.is_stats_set:
-            continue
-        stats = chunk.statistics
-        nulls = stats.null_count if stats.has_null_count else None
-        low = high = None
-        if stats.has_min_max and chunk.physical_type != "INT96":
-            low, high = _read(stats, "min"), _read(stats, "max")
-        bounds[name] = bounds_of(low, high, nulls, rows, _decoded(field.type), table_type)
-    return bounds
+    if leaf is None or stored is None:
+        return Bounds(None, None, rows, rows)
+    chunk = row_group.column(leaf)
+    if not chunk.is_stats_set:
+        return None
+    stats = chunk.statistics
+    nulls = stats.null_count if stats.has_null_count else None
+    low = high = None
+    if stats.has_min_max and chunk.physical_type != "INT96":
+        low, high = _read(stats, "min"), _read(stats, "max")
+    return bounds_of(low, high, nulls, rows, _decoded(stored), table_type)
 
 
 def bounds_of(

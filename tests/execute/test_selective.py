@@ -102,9 +102,9 @@ def test_texts_that_repeat_come_out_plain_in_every_output(table):
 
 def test_footers_are_given_up_with_the_table_they_were_read_for(table):
     gc.collect()
-    before = len(footers._CACHE._footers)
+    before = len(footers._CACHE)
     query = Query(build(table._spec), Settings())
-    assert len(footers._CACHE._footers) == before + 1
+    assert len(footers._CACHE) == before + 1
     del query
     gc.collect()
-    assert len(footers._CACHE._footers) == before
+    assert len(footers._CACHE) == before

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 import mltable_lite as mltable
 from mltable_lite.errors import CorruptFileError
-from mltable_lite.formats import parquet
 from mltable_lite.formats.footer_bytes import Likeness
 
 TYPES = st.sampled_from(
@@ -120,7 +119,7 @@ def test_damaged_footers_tell_nothing_and_raise_nothing(junk):
         assert likeness.rows(tail) is None or tail == file
 
 
-def test_many_files_of_several_writers_are_one_table(tmp_path, monkeypatch):
+def test_many_files_of_several_writers_are_one_table(tmp_path):
     expected = []
     for number in range(40):
         columns = {"a": pa.array(range(number % 5), pa.int32() if number % 3 else pa.int64())}
@@ -129,16 +128,15 @@ def test_many_files_of_several_writers_are_one_table(tmp_path, monkeypatch):
         table = pa.table(columns)
         pq.write_table(table, tmp_path / f"{number:02}.parquet", row_group_size=3)
         expected += table["a"].to_pylist()
-    whole = mltable.from_parquet_files([{"folder": str(tmp_path)}]).to_arrow_table()
-    monkeypatch.setattr(parquet, "_KEPT_FOOTERS", 3)
-    by_bytes = mltable.from_parquet_files([{"folder": str(tmp_path)}])
-    assert by_bytes.to_arrow_table().equals(whole, check_metadata=True)
+    table = mltable.from_parquet_files([{"folder": str(tmp_path)}])
+    whole = table.to_arrow_table()
+    assert whole.schema.field("a").type == pa.int64()
+    assert whole.schema.names == ["a", "late"]
     assert whole["a"].to_pylist() == expected
-    assert by_bytes.get_partition_count() == sum(1 + (n % 5 > 3) for n in range(40) if n % 5)
+    assert table.get_partition_count() == sum(1 + (n % 5 > 3) for n in range(40) if n % 5)
 
 
-def test_a_late_file_that_is_cut_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(parquet, "_KEPT_FOOTERS", 3)
+def test_a_late_file_that_is_cut_is_named(tmp_path):
     for number in range(6):
         pq.write_table(pa.table({"a": [1]}), tmp_path / f"{number}.parquet")
     cut = tmp_path / "5.parquet"

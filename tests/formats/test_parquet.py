@@ -388,6 +388,8 @@ def test_a_file_written_anew_is_read_anew(tmp_path):
 
 
 class DirectoryFile(LocalFile):
+    size = None
+
     def open(self):
         return pa.OSFile(self.path)
 

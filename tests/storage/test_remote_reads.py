@@ -132,6 +132,8 @@ class _Files:
 
 
 class _Source:
+    in_memory = False
+
     def __init__(self, uri, size):
         self.files = [_Files(uri, size)]
 
