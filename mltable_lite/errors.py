@@ -171,7 +171,13 @@ class FilterSyntaxError(UserErrorException, ValueError):
 
 
 class FilterTypeError(UserErrorException, TypeError):
-    """A filter compares or combines kinds of values that do not go together."""
+    """A filter compares or combines kinds of values that do not go together.
+
+    Attributes:
+        columns: The columns that the filter names and no step converts, whose types may only seem not to go together.
+    """
+
+    columns: tuple[str, ...] = ()
 
 
 class EvaluationError(UserErrorException, ArithmeticError):
@@ -245,7 +251,7 @@ class Notice:
         count: How many values, lines or files.
         what: What happened, as the text after the count: ``values are not int64 and became null``.
         first: The first bad value, as text, already shortened.
-        where: Where it stands: ``data/part-3.csv line 1048``.
+        where: Where it stands: ``data/part-3.csv line 1048``; or what `str()` makes that of, and may read for it.
         fix: What the user can do, or an empty text.
     """
 
@@ -254,7 +260,7 @@ class Notice:
     count: int
     what: str
     first: str = ""
-    where: str = ""
+    where: object = ""
     fix: str = ""
 
     def text(self) -> str:
@@ -287,6 +293,10 @@ class Notices:
                 seen.where,
                 seen.fix,
             )
+
+    def has(self, category: type[MLTableWarning], column: str, what: str) -> bool:
+        """Tell whether there is a notice of this kind, so that nobody asks for the place of another."""
+        return (category, column, what) in self._merged
 
     def extend(self, other: Notices) -> None:
         """Add every notice of another collection, in its order."""

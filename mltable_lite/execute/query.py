@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from mltable_lite.errors import ColumnNotFoundError, Notices, StrictModeError
+from mltable_lite.errors import ColumnNotFoundError, FilterTypeError, Notices, StrictModeError
 from mltable_lite.execute.pipeline import Pipeline, Put, partitions_of
 from mltable_lite.execute.scan import ScanTask
 from mltable_lite.execute.sources import Catalogue, Resolved
 from mltable_lite.execute.stats import ScanStats
 from mltable_lite.optimise import optimise
-from mltable_lite.plan import Convert, Files, Limit, Plan, Project, Scan, Skip, bind
+from mltable_lite.plan import Bound, Convert, Files, Limit, Plan, Project, Scan, Skip, bind
 from mltable_lite.spec.model import Names
 from mltable_lite.storage.options import NO_OPTIONS, StorageOptions
 
@@ -53,15 +53,18 @@ class Query:
         self._prepare()
 
     def _prepare(self) -> None:
-        try:
-            bound = bind(self.logical, self.catalogue)
-        except ColumnNotFoundError as error:
-            # The sample only guesses which columns there are, too.
-            if not self.catalogue.find_columns(error.missing):
-                raise
-            bound = bind(self.logical, self.catalogue)
+        bound = self._bind()
         self._bound_notices = bound.notices
         self.use(optimise(bound.plan) if self._optimise else bound.plan)
+
+    def _bind(self) -> Bound:
+        while True:
+            try:
+                return bind(self.logical, self.catalogue)
+            except (ColumnNotFoundError, FilterTypeError) as error:
+                # A sample only guesses which columns there are, and of what type. After each look less is a guess.
+                if not self.catalogue.look_further(error):
+                    raise
 
     def use(self, plan: Plan) -> None:
         """Execute this bound plan from now on; it must be an equivalent of the one before."""

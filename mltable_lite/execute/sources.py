@@ -12,6 +12,7 @@ import pyarrow as pa
 from mltable_lite.errors import (
     ArgumentError,
     ColumnNotFoundError,
+    FilterTypeError,
     Notice,
     Notices,
     SkippedFilesWarning,
@@ -111,11 +112,15 @@ class Catalogue:
         )
         return notices
 
-    def find_columns(self, names: Sequence[str]) -> bool:
-        """Look through the whole input for columns that only later rows may bring; tell whether that was done."""
+    def look_further(self, error: ColumnNotFoundError | FilterTypeError) -> bool:
+        """Look through the whole input where the error may come from the sample; tell whether that was done."""
+        known = isinstance(error, FilterTypeError)
+        names = error.columns if isinstance(error, FilterTypeError) else error.missing
         for (plan, reader), resolved in list(self._scans.items()):
-            if any(resolved.source.may_bring(name) for name in names):
-                notices = self.widen(Scan(plan, reader), ())
+            source, there = resolved.source, resolved.source.schema.names
+            doubtful = tuple(name for name in names if (name in there) == known and source.may_change(name))
+            if doubtful:
+                notices = self.widen(Scan(plan, reader), doubtful)
                 self.notices.extend(notices or Notices())
                 return notices is not None
         return False

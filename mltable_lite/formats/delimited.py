@@ -45,6 +45,7 @@ class DelimitedSource(Source):
         layouts: The header cells and the width of the rows, for all files or one a file.
         first_file: The number and URI of the first file that has a line; where there is one header, it is there.
         threads: Whether Arrow's reader may use its threads inside a partition.
+        exact: Every row was looked at for its columns, not only a sample.
         schema: The Arrow schema.
     """
 
@@ -54,6 +55,7 @@ class DelimitedSource(Source):
     layouts: tuple[tuple[tuple[str, ...], int], ...]
     first_file: tuple[int, str] | None = None
     threads: bool = False
+    exact: bool = False
     schema: pa.Schema = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -139,9 +141,12 @@ class DelimitedSource(Source):
             raise self._long_row(piece, positions)
         return {position: texts.column(position) for position in types}, texts.rows
 
-    def may_bring(self, name: str) -> bool:
-        """Tell whether a row past the sample may be so long that it has a column of this name."""
-        return name not in self.schema.names and re.fullmatch(r"Column[0-9]+(_[0-9]+)*", name) is not None
+    def may_change(self, column: str) -> bool:
+        """Tell whether cells past the sample may not fit the guessed type, or rows be long enough for a new column."""
+        for known in self.columns:
+            if known.name == column:
+                return known.is_guess
+        return not self.exact and re.fullmatch(r"Column[0-9]+(_[0-9]+)*", column) is not None
 
     def widen(self, columns: tuple[str, ...]) -> tuple[DelimitedSource, Notices]:
         """Return the source whose types, in these columns, are those of all rows, with every column that a row has.
@@ -149,11 +154,11 @@ class DelimitedSource(Source):
         Reads everything once, and keeps only what the cells are.
         """
         known = {column.name: column.type for column in self.columns}
-        open_to = {c.name for c in self.columns if c.name in columns and c.given is None and c.type != TEXT}
+        open_to = {column.name for column in self.columns if column.name in columns and column.is_guess}
         survey = Survey(self.reader, self._headers(), known, frozenset(open_to))
         survey.look_at(self.files)
         seen = {name: flags for name, flags in survey.seen.items() if name in open_to or name not in known}
-        source = _source(self.reader, self.files, survey, {c.name: c for c in self.columns}, seen)
+        source = _source(self.reader, self.files, survey, {c.name: c for c in self.columns}, seen, exact=True)
         notices, now = Notices(), {column.name: column for column in source.columns}
         for name, found in survey.misfits.items():
             if name in known and known[name].kind is now[name].type.kind is Kind.TEXT:
@@ -213,7 +218,7 @@ def inspect(read: ReadDelimited, files: Sequence[InputFile]) -> DelimitedSource:
         raise ArgumentError(f"read_delimited: {option}: give a positive number.")
     survey = Survey(read, Headers(read.header))
     survey.look_at(files, most_rows)
-    return _source(read, tuple(files), survey, {}, survey.seen)
+    return _source(read, tuple(files), survey, {}, survey.seen, exact=survey.rows < most_rows)
 
 
 def _sample_rows(read: ReadDelimited) -> int:
@@ -230,8 +235,10 @@ def _source(
     survey: Survey,
     known: Mapping[str, Column],
     seen: Mapping[str, Seen],
+    *,
+    exact: bool,
 ) -> DelimitedSource:
-    """Return the source that a survey found; columns that it did not see stay as they are known."""
+    """Return the source that a survey found, of all rows if `exact`; columns that it did not see stay as they are known."""
     headers = survey.headers
     count = len(files) if headers.mode == "all_files_different_headers" else 1
     layouts = tuple((headers.cells.get(number, ()), len(survey.names(number))) for number in range(count))
@@ -248,6 +255,8 @@ def _source(
             return Column(name, TEXT)
         guess = type_of(flags or NOTHING)
         guess = EMPTY_TEXT if guess.kind is Kind.NULL and read.empty_as_string else guess
-        return Column(name, guess, given.get(name), date_only=Seen.CLOCK not in (flags or NOTHING))
+        date_only = Seen.CLOCK not in (flags or NOTHING)
+        return Column(name, guess, given.get(name), date_only=date_only, exact=exact)
 
-    return DelimitedSource(files, read, tuple(map(column, names)), layouts, headers.first)
+    columns = tuple(map(column, names))
+    return DelimitedSource(files, read, columns, layouts, headers.first, exact=exact)

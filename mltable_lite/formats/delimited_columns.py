@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -21,7 +21,7 @@ from mltable_lite.errors import (
     SchemaMismatchError,
 )
 from mltable_lite.formats.datetime_text import DatetimeFormats
-from mltable_lite.formats.text_types import Kind, Misfits, TextType, convert, find_rounded
+from mltable_lite.formats.text_types import TEXT, Kind, Misfits, TextType, convert, find_rounded
 from mltable_lite.formats.text_values import Parsed, parse_bool, parse_datetimes, parse_float, parse_int
 
 if TYPE_CHECKING:
@@ -47,12 +47,19 @@ class Column:
         type: What its cells were seen to be.
         given: The type that the table gives it, in place of that.
         date_only: No cell that was seen has a time: only a hint for speed.
+        exact: Every cell was seen, not only those of a sample.
     """
 
     name: str
     type: TextType
     given: DataType | None = None
     date_only: bool = False
+    exact: bool = False
+
+    @property
+    def is_guess(self) -> bool:
+        """Whether cells that were not seen may be of another type."""
+        return not self.exact and self.given is None and self.type != TEXT
 
     @property
     def arrow(self) -> pa.DataType:
@@ -91,17 +98,11 @@ class Column:
         rounded = find_rounded(cells, values) if self.type.kind is Kind.FLOAT else None
         self._tell_of_zones(cells, piece, notices)
         if rounded is not None:
-            notices.add(
-                Notice(
-                    PrecisionWarning,
-                    self.name,
-                    rounded.count,
-                    "integers are beyond int64 or have more digits than float64 holds: read as float64",
-                    shown(cells[rounded.first].as_py()),
-                    _where(piece, rounded.first),
-                    f"To keep the digits read the column as text: {_override(self.name)}",
-                )
-            )
+            what = "integers are beyond int64 or have more digits than float64 holds: read as float64"
+            fix = f"To keep the digits read the column as text: {_override(self.name)}"
+            first = shown(cells[rounded.first].as_py())
+            notice = Notice(PrecisionWarning, self.name, rounded.count, what, first, fix=fix)
+            _tell(notice, piece, rounded.first, notices)
         return values
 
     def _tell_of_zones(self, cells: Any, piece: Piece, notices: Notices) -> None:
@@ -115,7 +116,7 @@ class Column:
             row = pc.index(elsewhere, True).as_py()
             what = "datetimes have an offset other than UTC: their time is given in UTC, without a zone"
             first = shown(cells[row].as_py())
-            notices.add(Notice(ConversionWarning, self.name, count, what, first, _where(piece, row)))
+            _tell(Notice(ConversionWarning, self.name, count, what, first), piece, row, notices)
 
     def _mismatch(self, cell: str, piece: Piece, row: int, guessed_from: str) -> SchemaMismatchError:
         uri, line = piece.block.file.uri, piece.line_of(row)
@@ -141,7 +142,7 @@ class Column:
             if not count:
                 continue
             row = pc.index(mask, True).as_py()
-            cell, where = shown(cells[row].as_py()), _where(piece, row)
+            cell = shown(cells[row].as_py())
             if mask is parsed.failed and self.given.mismatch_as == "error":
                 raise ConversionError(
                     f"{piece.block.file.uri}:{piece.line_of(row)} column {self.name!r}: {cell} is none of the values for true and false, and mismatch_as "
@@ -152,7 +153,7 @@ class Column:
                 if mask is parsed.failed
                 else (f"values are {self.given.name} in part only: they {became}")
             )
-            notices.add(Notice(ConversionWarning, self.name, count, what, cell, where))
+            _tell(Notice(ConversionWarning, self.name, count, what, cell), piece, row, notices)
         return parsed.values
 
 
@@ -191,8 +192,10 @@ def _override(name: str) -> str:
     return f"infer_column_types: {{column_type_overrides: [{{columns: {plain}, column_type: string}}]}}"
 
 
-def _where(piece: Piece, row: int) -> str:
-    return f"{piece.block.file.uri} line {piece.line_of(row)}"
+def _tell(notice: Notice, piece: Piece, row: int, notices: Notices) -> None:
+    """Add a notice about rows of a piece; finding the place of the first one takes time, which one of a kind is worth."""
+    known = notices.has(notice.category, notice.column, notice.what)
+    notices.add(notice if known else replace(notice, where=piece.place(row)))
 
 
 def shown(cell: str | None) -> str:

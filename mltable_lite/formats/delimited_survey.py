@@ -30,7 +30,7 @@ class Found:
 
     count: int
     first: str
-    where: str
+    where: object
 
 
 @dataclass(slots=True)
@@ -124,8 +124,7 @@ class Survey:
         misfits = find_misfits(texts, known) if seen & ~known.fitting else None
         if misfits is not None:
             if name not in self.misfits:
-                where = f"{piece.block.file.uri} line {piece.line_of(misfits.first)}"
-                self.misfits[name] = Found(0, texts[misfits.first].as_py(), where)
+                self.misfits[name] = Found(0, texts[misfits.first].as_py(), piece.place(misfits.first))
             self.misfits[name].count += misfits.count
 
 

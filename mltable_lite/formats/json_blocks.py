@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -16,80 +16,90 @@ _NO_NUMBER = re.compile(rb"[:,\[]\s*-?(?:NaN|Inf)")
 _LONG_INTEGER = re.compile(rb"[:,\[]\s*-?[0-9]{16,}\s*[,\]}]")
 _EXACT_IN_FLOAT64 = 2**53
 #: What stays in the fastest caches while it is looked at several times.
-_LOOKED_AT_BYTES = 64 * 1024
+_LOOKED_AT_BYTES = 128 * 1024
 #: What pyarrow parses at once: as much as stays in the processor's caches, but never less than a line.
 _PARSED_BYTES = 1024 * 1024
 
 
-def decode_block(data: bytes, schema: pa.Schema, unexpected: Literal["error", "ignore"]) -> pa.Table | None:
+def decode_block(
+    data: bytes | memoryview, schema: pa.Schema, unexpected: Literal["error", "ignore"]
+) -> pa.Table | None:
     """Return the lines as pyarrow decodes them under a schema, or `None` where that fails or may not be exact.
 
     pyarrow takes several objects in one line, an object over several lines, NaN and Infinity for good, and dies on a
     first line ``null``: so lines are counted, and must all begin and end as objects.
     """
-    if not schema.names or (found := _object_lines(data)) is None:
+    if not schema.names:
         return None
-    text, count, longest = found
-    if not count:
-        return schema.empty_table()
+    text, look = data, _look_at(data)
+    if look is None:
+        lines = (line.strip(WHITE) for line in bytes(data).split(b"\n"))
+        text = b"\n".join(line for line in lines if line) + b"\n"
+        if text == b"\n":
+            return schema.empty_table()
+        look = _look_at(text)
+    if look is None:
+        return None
     # In columns that are decoded such numbers are seen afterwards; in the others only here.
-    if unexpected == "ignore" and _may_hold_no_number(text) and _NO_NUMBER.search(text):
+    if unexpected == "ignore" and look.may_hold_no_number and _NO_NUMBER.search(text):
         return None
     try:
         table = pj.read_json(
             pa.BufferReader(text),
-            pj.ReadOptions(use_threads=False, block_size=max(_PARSED_BYTES, longest + 2)),
+            pj.ReadOptions(use_threads=False, block_size=max(_PARSED_BYTES, look.longest + 2)),
             pj.ParseOptions(explicit_schema=schema, unexpected_field_behavior=unexpected),
         )
         table.validate()  # a list of nothing but nulls comes out with too short an array of values
     except pa.ArrowException:
         return None
-    if table.num_rows != count or table.schema != schema:
+    if table.num_rows != look.lines or table.schema != schema:
         return None
-    doubtful = any(_is_doubtful(chunk) for column in table.columns for chunk in column.chunks)
+    doubtful = any(is_doubtful(chunk) for column in table.columns for chunk in column.chunks)
     return None if doubtful and (_LONG_INTEGER.search(text) or _NO_NUMBER.search(text)) else table
 
 
-def _object_lines(data: bytes) -> tuple[bytes, int, int] | None:
-    """Return the lines that are not blank, their number and longest length, if each is ``{...}``."""
-    joined = _count_joined(data)
-    if joined:
-        return data, *joined
-    text = b"\n".join(stripped for line in data.split(b"\n") if (stripped := line.strip(WHITE))) + b"\n"
-    if text == b"\n":
-        return b"", 0, 0
-    joined = _count_joined(text)
-    return (text, *joined) if joined else None
+class _Look(NamedTuple):
+    """What lines that are each ``{...}``, with nothing around it, look like."""
+
+    lines: int
+    longest: int  # at most so many bytes
+    may_hold_no_number: bool  # ``Na`` or ``In`` occurs
 
 
-def _count_joined(data: bytes) -> tuple[int, int] | None:
-    """Return how many lines there are and the longest one's bytes, if each is ``{...}`` with nothing around it."""
-    if not (data.startswith(b"{") and data.endswith((b"}\n", b"}\r\n"))):
+def _look_at(data: bytes | memoryview) -> _Look | None:
+    """Return what lines look like, `None` where one is not an object alone.
+
+    In parts that stay in the fastest caches: so it takes an eighth of what parsing takes, and other threads go on.
+    """
+    returns = data[-3:] == b"}\r\n"
+    if data[:1] != b"{" or data[1:2] == b"\n" or not (returns or data[-2:] == b"}\n"):
         return None
-    characters = np.frombuffer(data, np.uint8)
-    ends = np.flatnonzero(characters == ord("\n"))
-    before = characters[ends - 1]
-    if before[0] == ord("\r"):
-        before = np.where(before == ord("\r"), characters[ends - 2], 0)
-    if (before == ord("}")).all() and (characters[ends[:-1] + 1] == ord("{")).all():
-        return len(ends), int(np.diff(ends, prepend=-1).max())
-    return None
+    around = ((1, ord("{")), (-1, ord("\r")), (-2, ord("}"))) if returns else ((1, ord("{")), (-1, ord("}")))
+    text, last = np.frombuffer(data, np.uint8), len(data) - 1
+    lines, longest, no_number = 1, 2 * _LOOKED_AT_BYTES, False
+    one, other = np.empty(_LOOKED_AT_BYTES, bool), np.empty(_LOOKED_AT_BYTES, bool)
+    for start in range(2, last, _LOOKED_AT_BYTES):
+        stop = min(start + _LOOKED_AT_BYTES, last)
+        found, also = one[: stop - start], other[: stop - start]
+        np.equal(text[start:stop], ord("\n"), out=found)
+        count = int(np.count_nonzero(found))
+        for place, character in around:
+            np.equal(text[start + place : stop + place], character, out=also)
+            np.logical_and(found, also, out=found)
+        if np.count_nonzero(found) != count:
+            return None
+        lines += count
+        if not count and stop < last:
+            longest = len(data)
+        for first, second in (b"Na", b"In"):
+            if no_number or not np.equal(text[start:stop], first, out=found).any():
+                continue
+            np.equal(text[start + 1 : stop + 1], second, out=also)
+            no_number = bool(np.logical_and(found, also, out=found).any())
+    return _Look(lines, longest, no_number)
 
 
-def _may_hold_no_number(data: bytes) -> bool:
-    """Tell whether ``Na`` or ``In`` occurs: several times as fast as ``in``, and other threads go on meanwhile."""
-    characters = np.frombuffer(data, np.uint8)
-    for start in range(0, len(data), _LOOKED_AT_BYTES):
-        part = characters[start : start + _LOOKED_AT_BYTES + 1]
-        one, next_one = part[:-1], part[1:]
-        if ((one == ord("N")) & (next_one == ord("a"))).any() or (
-            (one == ord("I")) & (next_one == ord("n"))
-        ).any():
-            return True
-    return False
-
-
-def _is_doubtful(array: pa.Array[Any]) -> bool:
+def is_doubtful(array: pa.Array[Any]) -> bool:
     """Tell whether an array holds NaN, Infinity, or floats so big that an integer may have been rounded to them."""
     if pt.is_float64(array.type):
         if array.null_count == 0 and len(array):
@@ -101,5 +111,5 @@ def _is_doubtful(array: pa.Array[Any]) -> bool:
             pc.is_nan(array)
         ).as_py() is True
     if pt.is_list(array.type):
-        return _is_doubtful(array.flatten())
-    return pt.is_struct(array.type) and any(map(_is_doubtful, array.flatten()))
+        return is_doubtful(array.flatten())
+    return pt.is_struct(array.type) and any(map(is_doubtful, array.flatten()))

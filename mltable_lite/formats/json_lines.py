@@ -27,6 +27,7 @@ from mltable_lite.errors import (
 )
 from mltable_lite.formats.base import Partition, Request, Source
 from mltable_lite.formats.json_blocks import WHITE, decode_block
+from mltable_lite.formats.json_regular import PIECE_BYTES, RegularLines
 from mltable_lite.formats.json_values import Doubled, Losses, Misfit, Shape, convert, parse_lines, shortened
 from mltable_lite.formats.text_blocks import Block, read_block, read_blocks, split_ranges
 
@@ -80,11 +81,11 @@ class JsonLinesSource(Source):
         decoder = _Decoder(self, request)
         for block in self._blocks(partition, small_first=request.first_rows is not None):
             request.bytes_read += block.stored_bytes
-            yield from decoder.decode(block, _data(block))
+            yield from decoder.decode(block)
 
-    def may_bring(self, name: str) -> bool:
-        """Tell whether lines past the sample may have a key of this name."""
-        return not self.exact and name not in self.schema.names
+    def may_change(self, column: str) -> bool:  # noqa: ARG002 - any column
+        """Tell whether lines past the sample may have this key, or other kinds of values for it."""
+        return not self.exact
 
     def widen(self, columns: tuple[str, ...]) -> tuple[Source, Notices] | None:
         """Return this source with the schema of every line of every file.
@@ -150,7 +151,7 @@ def _refuse_no_columns(block: Block) -> None:
     data = _data(block)
     for line in parse_lines(data, 0, len(data)):
         if line.value is None:
-            raise _invalid(block, line)
+            raise _invalid(block, data, line)
         raise DataError(f"{block.file.uri}: every line is an empty object {{}}, so there are no columns.")
 
 
@@ -221,23 +222,51 @@ class _Decoder:
         self._new_columns = request.new_columns and not source.exact
         # Unasked keys are not decoded; but pyarrow would leave out unknown keys inside an asked object, too.
         self._ignores = not self._new_columns and not any(_holds(t, pt.is_struct) for t in self._wanted.types)
+        # It looks at every value, so where few are asked for it does not pay.
+        few = 2 * len(self._wanted) < len(self._known)
+        self._regular = None if few else RegularLines(self._known, self._wanted.names)
 
-    def decode(self, block: Block, data: bytes, start: int = 0, stop: int = -1) -> Iterator[pa.RecordBatch]:
-        """Yield the rows of ``data[start:stop]``, the lines of a block."""
-        stop = len(data) if stop < 0 else stop
-        piece = data if stop - start == len(data) else data[start:stop]
-        table = (
-            decode_block(piece, self._wanted, "ignore")
-            if self._ignores
-            else decode_block(piece, self._known, "error")
-        )
+    def decode(self, block: Block) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of a block: each way ends at the first piece that it is not for, the fastest one for good."""
+        if block.cr_only:
+            yield from self._apart(block, _data(block), 0, len(_data(block)))
+            return
+        text, start, stop = block.text, block.begin, block.end
+        while self._regular is not None and start < stop:
+            far = start + PIECE_BYTES
+            end = stop if far >= stop else text.rfind(b"\n", start, far) + 1 or stop
+            batch = self._regular.decode(text[start:end])
+            if batch is None:
+                self._regular = None
+            else:
+                yield batch
+                start = end
+        if start == stop:
+            return
+        table = self._by_arrow(memoryview(text)[start:stop])
         if table is not None:
-            yield from table.select(self._wanted.names).to_batches()
-        elif len(parts := _parts(data, start, stop)) > 1:
-            for part in parts:
-                yield from self.decode(block, data, *part)
+            yield from table.to_batches()
         else:
+            yield from self._apart(block, block.data, start - block.begin, stop - block.begin)
+
+    def _by_arrow(self, data: bytes | memoryview) -> pa.Table | None:
+        if self._ignores:
+            return decode_block(data, self._wanted, "ignore")
+        table = decode_block(data, self._known, "error")
+        return None if table is None else table.select(self._wanted.names)
+
+    def _apart(self, block: Block, data: bytes, start: int, stop: int) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of ``data[start:stop]``, of which Arrow cannot decode all lines."""
+        parts = _parts(data, start, stop)
+        if len(parts) == 1:
             yield self._exact(block, data, start, stop)
+            return
+        for part in parts:
+            table = self._by_arrow(data[slice(*part)])
+            if table is not None:
+                yield from table.to_batches()
+            else:
+                yield from self._apart(block, data, *part)
 
     def _exact(self, block: Block, data: bytes, start: int, stop: int) -> pa.RecordBatch:
         losses = _LossCounter(block, self._notices)
@@ -248,10 +277,10 @@ class _Decoder:
                 rows.append(line.value)
             elif self._drop:
                 losses.add(
-                    InvalidLinesWarning, "", line.position, shortened(f"{_text(block, line)} ({line.reason})")
+                    InvalidLinesWarning, "", line.position, shortened(f"{_text(data, line)} ({line.reason})")
                 )
             else:
-                raise _invalid(block, line)
+                raise _invalid(block, data, line)
         if self._new_columns:
             self._refuse_new_keys(block, positions, rows)
         arrays = []
@@ -316,24 +345,26 @@ class _LossCounter:
     def report(self) -> None:
         for (category, column), (count, position, first) in self._seen.items():
             what, fix = self._WHAT[category]
-            self._notices.add(Notice(category, column, count, what, first, self._where(position), fix))
+            # Only the first notice of a kind needs its place.
+            where = "" if self._notices.has(category, column, what) else self._where(position)
+            self._notices.add(Notice(category, column, count, what, first, where, fix))
 
-    def _where(self, position: int) -> str:
+    def _where(self, position: int) -> object:
         block = self._block
         if block.line is None and block.offset > COUNTED_BYTES:
             return f"{block.file.uri} byte {block.offset + position}"
-        return f"{block.file.uri} line {block.line_at(position)}"
+        return block.place(position)
 
 
-def _text(block: Block, line: Line) -> str:
-    end = block.data.find(b"\n", line.position)
-    return block.data[line.position : end if end >= 0 else None].decode().strip()
+def _text(data: bytes, line: Line) -> str:
+    end = data.find(b"\n", line.position)
+    return data[line.position : end if end >= 0 else None].decode().strip()
 
 
-def _invalid(block: Block, line: Line) -> InvalidLineError:
-    text = _text(block, line)
+def _invalid(block: Block, data: bytes, line: Line) -> InvalidLineError:
+    text = _text(data, line)
     at = f"{block.file.uri}:{block.line_at(line.position)}"
-    if text.startswith("[") and not block.data[: line.position].strip(WHITE):
+    if text.startswith("[") and not data[: line.position].strip(WHITE):
         return InvalidLineError(
             f"{at}: the file begins with an array '['; JSON lines are one object a line, without brackets and commas "
             "around them. Write each object of the array on a line of its own."

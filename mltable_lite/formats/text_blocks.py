@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Block",
+    "Place",
     "decode_name",
     "is_compressed",
     "line_number",
@@ -76,8 +77,40 @@ class Block:
 
     def line_at(self, position: int) -> int:
         """Return the number, from 1, of the file's line that holds `position` of `data`. For errors: it reads."""
-        first = self.line or line_number(self.file, self.offset, self.encoding)
-        return first + _count_lines(self.text[self.begin : self.begin + position], cr_only=self.cr_only)
+        return self.place(position).line
+
+    def place(self, position: int, lines: int = 0) -> Place:
+        """Return the line that holds `position` of `data`, or one so many lines later."""
+        lines += _count_lines(self.text[self.begin : self.begin + position], cr_only=self.cr_only)
+        return Place(self.file, self.encoding, self.offset, self.line, lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A line of a file, for warnings: which one is counted when it is shown, by a read of all that comes before.
+
+    Attributes:
+        file: The file.
+        encoding: Its declared encoding.
+        offset: Where a block of the file begins, in bytes.
+        first: The number of the block's first line, where it is known without counting.
+        lines: How many lines of the block come before.
+    """
+
+    file: InputFile
+    encoding: str
+    offset: int
+    first: int | None
+    lines: int
+
+    @property
+    def line(self) -> int:
+        """The number of the line in the file, from 1."""
+        return (self.first or line_number(self.file, self.offset, self.encoding)) + self.lines
+
+    def __str__(self) -> str:
+        """Return what a warning says."""
+        return f"{self.file.uri} line {self.line}"
 
 
 def is_compressed(file: InputFile) -> bool:

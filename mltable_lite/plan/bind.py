@@ -20,7 +20,7 @@ from mltable_lite.errors import (
     Notices,
 )
 from mltable_lite.expr import bind as bind_expression
-from mltable_lite.expr import fold, show_place
+from mltable_lite.expr import columns_of, fold, show_place
 from mltable_lite.plan import nodes
 from mltable_lite.spec.model import Columns, NamePattern, Names
 from mltable_lite.types import DataType, Field, Kind
@@ -109,6 +109,8 @@ def _bind(
             try:
                 predicate = fold(bind_expression(plan.predicate, fields))
             except (ColumnNotFoundError, FilterTypeError) as error:
+                if isinstance(error, FilterTypeError):
+                    error.columns = tuple(sorted(columns_of(plan.predicate) - _converted(source)))
                 if plan.text:
                     show_place(error, plan.text)
                 raise
@@ -136,6 +138,13 @@ def _bind(
             return node, fields + tuple(sources.partition_fields(node))
         case _:
             return plan.with_input(source), fields
+
+
+def _converted(plan: nodes.Plan) -> set[str]:
+    """Return the columns whose types the (bound) plan sets."""
+    converts = (node for node in plan.walk() if isinstance(node, nodes.Convert))
+    items = [columns for node in converts for columns, _ in node.items]
+    return {name for columns in items if isinstance(columns, Names) for name in columns.names}
 
 
 def _matching(pattern: NamePattern, names: Sequence[str]) -> list[str]:

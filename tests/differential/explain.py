@@ -125,9 +125,14 @@ class _Judge:
         if "error" in our or "list index out of range" not in theirs.get("text", ""):
             return set()
         booleans = any(
-            isinstance(value, bool) or value in (0, 1) for values in our["values"] for value in values
+            isinstance(value, bool) or value in (0, 1, "true", "false")
+            for values in our["values"]
+            for value in values
         )
         cut = len(self.case.files) > 1 or "partition_size" in self.case.options
+        booleans |= any(
+            _override(self.case, name) not in (None, "int", "float", "string") for name in our["columns"]
+        )
         return {"null-files-booleans"} if booleans and cut else set()
 
     # ---------------------------------------------------------------- stages
@@ -139,6 +144,8 @@ class _Judge:
         if difference.what == "cells":
             return self._cells(self.case.read_only(), difference.column, theirs, our)
         if self.texts is not None:
+            if "column type override must be in list" in theirs.get("text", ""):
+                return {"override-late"}
             given = our.get("error") == "ConversionError" and "mismatch_as" in our["text"]
             return {"override-bool-error"} if given else set()
         rules = rules_json if self.case.kind == "json_lines" else rules_arrow
@@ -160,6 +167,8 @@ class _Judge:
         earlier = {key for one in self.case.steps[:count] for key in one}
         if "delta-row-order" in self.verdict.rules and earlier & {"take", "skip"}:
             return {"delta-row-order"}  # other rows are first
+        if difference.what != "cells" and rules_arrow.counts_empty_files(self.case, name):
+            return {"no-rows-counted"}
         if difference.what == "cells":
             if name == "convert_column_types" and difference.column in rules_steps.names_used(
                 step, our["columns"]
@@ -196,7 +205,9 @@ class _Judge:
         target = _override(case, name)
         if target is not None:
             return rules_steps.explain_conversion(target, texts, one, two, "override")
-        return rules_text.explain_cells(rules_text.Cells(case, texts, one, two))
+        assert self.texts is not None
+        whole = column_of(self.texts[0], name).values
+        return rules_text.explain_cells(rules_text.Cells(case, whole, texts, one, two))
 
     def _texts_of(self, name: str, our: Answer) -> list[str | None] | None:
         """Return the texts of a column in the rows that are there."""

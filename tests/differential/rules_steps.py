@@ -45,6 +45,9 @@ def explain_step(step: Step) -> str | None:
         return "columns-follow-rows"
     if step.name == "filter":
         return _filter(step)
+    if step.name in ("drop_columns", "keep_columns") and "NoColumns" in reference.get("text", ""):
+        rows = zip(*ours.get("values", []), strict=True)
+        return "every-column-of-a-file" if any(set(row) == {None} for row in rows) else None
     if step.name == "drop_columns" and ours.get("error") == "NoColumnsError":
         return "every-column-dropped" if not set(step.before["columns"]) - set(_listed(step.value)) else None
     if ours.get("error") == "ColumnNotFoundError" and _missing(step):
@@ -133,10 +136,12 @@ def _filter(step: Step) -> str | None:
     if any(kinds.get(name) == "date" and (leaf["literal"][0] in "\"'") for name, leaf in leaves):
         return "filter-date-text"
     if " // " in step.value and "error" not in ours and "error" not in reference:
-        negative = any(
-            isinstance(v, (int, float)) and v < 0 for name in kinds for v in column_of(before, name).values
+        odd = any(
+            isinstance(v, list) or (isinstance(v, (int, float)) and v < 0)  # a list of "float" is infinite
+            for name in kinds
+            for v in column_of(before, name).values
         )
-        return "filter-floor" if negative else None
+        return "filter-floor" if odd else None
     return None
 
 
@@ -205,6 +210,8 @@ def explain_conversion(
         )
     if found:
         return found
+    if (reference.dtype, ours.dtype) == ("datetime", "datetime zoned"):
+        return {"row-path-zones"}
     if reference.dtype == "object":
         some = any(value is not None for value in ours.values)
         return {"null-files-keep-type" if some else "all-null-keeps-type"}
@@ -246,8 +253,13 @@ def _conversion(target: Any, value: Any, theirs: Any, our: Any, ours: Column) ->
         return "json-record-keys" if _known_keys(our) == _known_keys(theirs) else None
     if isinstance(value, list) and value[0] == "time" and theirs is None and our == value[1]:
         return "convert-time-text"
+    if isinstance(value, list) and value[0] == "datetime" and our == f"{value[1]}+00:00":
+        return "convert-zone-text"
     if isinstance(value, list) and value[0] == "datetime" and ours.dtype == "datetime zoned" and our == value:
         return "row-path-zones"
+    if isinstance(value, int) and value >= 2**63:
+        wrapped = value - 2**64
+        return "row-path-uint64" if theirs in (wrapped, float(wrapped), str(wrapped)) else None
     if isinstance(value, bool) and target in ("int", "float") and theirs is None and our == int(value):
         return "convert-bool-number"
     return (

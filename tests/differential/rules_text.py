@@ -93,15 +93,16 @@ def _open_quote(case: Case, text: str) -> bool:
     delimiter = re.escape(case.options.get("delimiter", ","))
     closed = rf'(?:"(?:[^"\n]|"")*"[^{delimiter}\n]*|[^"{delimiter}\n][^{delimiter}\n]*|)'
     line = re.compile(rf"(?:{closed}(?:{delimiter}{closed})*)\r?")
-    return any(not line.fullmatch(part) for part in re.split(r"\n", text))
+    return any(not line.fullmatch(part) for part in text.split("\n" if "\n" in text else "\r"))
 
 
 # --------------------------------------------------------------------------- types
 @dataclass(frozen=True)
 class Cells:
-    """A column that differs: its texts, and what each library makes of them."""
+    """A column that differs: its texts, in all rows and in those that are left, and what each library makes of them."""
 
     case: Case
+    whole: list[str | None]
     texts: list[str | None]
     reference: Column
     ours: Column
@@ -115,7 +116,7 @@ class Cells:
     @property
     def sampled(self) -> list[str]:
         """The texts that are there, among those the types are guessed from."""
-        return [text for text in self.texts[: self.sample] if text]
+        return [text for text in self.whole[: self.sample] if text]
 
     def rows(self) -> Iterator[tuple[int, str | None, Any, Any]]:
         """Yield number, text and both values of every row."""
@@ -150,6 +151,14 @@ def _whole_column(cells: Cells) -> set[str]:
     """Return the rules of columns in which no single value differs, but the type does."""
     if cells.reference.dtype == "object" and not any(v is not None for v in cells.reference.values):
         return {"all-null-keeps-type"} if all(v is None for v in cells.ours.values) else set()
+    in_paths = {path.removeprefix("p_").split("/")[0] for path in cells.case.files}
+    if cells.case.before and set(cells.texts) < in_paths and cells.ours.dtype == "str":
+        return {"partition-all-paths"}
+    late = [text for text in cells.whole[cells.sample :] if text]
+    if _is_int(cells) and any(
+        meaning.as_int(text) is None and meaning.as_float(text) is not None for text in late
+    ):
+        return {"late-fraction-in-int"}  # such as 1e5, an integer cut off nothing
     if (cells.reference.dtype, cells.ours.dtype) == ("int64", "float64") and -(
         2**63
     ) in cells.reference.values:
@@ -161,19 +170,14 @@ def _bits(c: Cells, _: int, text: str | None, theirs: Any, our: Any) -> bool:
     return isinstance(theirs, bool) and text in ("0", "1") and our == int(text) and not isinstance(our, bool)
 
 
-def _bits_and_text(c: Cells, i: int, text: str | None, theirs: Any, our: Any) -> bool:
-    """A column of words and bits keeps its words."""
-    return False
-
-
 def _signed_bits(c: Cells, _: int, text: str | None, theirs: Any, our: Any) -> bool:
     return (
-        bool(text)
-        and theirs is None
-        and meaning.is_bit(text or "")
-        and text not in ("0", "1")
-        and all(meaning.is_bit(t) or meaning.as_bool(t) is not None for t in c.sampled)
+        bool(text) and theirs is None and meaning.is_bit(text or "") and text not in ("0", "1") and _words(c)
     )
+
+
+def _words(c: Cells) -> bool:
+    return bool(c.sampled) and all(meaning.is_bit(t) or meaning.as_bool(t) is not None for t in c.sampled)
 
 
 def _late_after_bits(c: Cells, i: int, text: str | None, theirs: Any, our: Any) -> bool:
@@ -190,7 +194,7 @@ def _big_with_nulls(c: Cells, _: int, text: str | None, theirs: Any, our: Any) -
 def _quoted_empty(c: Cells, _: int, text: str | None, theirs: Any, our: Any) -> bool:
     return (
         theirs == text
-        and "" in c.texts
+        and "" in c.whole
         and not c.case.options.get("empty_as_string")
         and c.ours.dtype != "str"
     )
@@ -200,7 +204,7 @@ def _empty_as_string(c: Cells, _: int, text: str | None, theirs: Any, our: Any) 
     return (
         bool(c.case.options.get("empty_as_string"))
         and theirs == (text or "")
-        and "" in c.texts
+        and "" in c.whole
         and c.ours.dtype != "str"
     )
 
@@ -239,8 +243,7 @@ def _late_in_float(c: Cells, i: int, text: str | None, theirs: Any, our: Any) ->
 
 
 def _late_in_bool(c: Cells, i: int, text: str | None, theirs: Any, our: Any) -> bool:
-    words = bool(c.sampled) and all(meaning.as_bool(t) is not None for t in c.sampled)
-    return i >= c.sample and words and bool(text) and theirs is None and our == text
+    return i >= c.sample and _words(c) and bool(text) and theirs is None and our == text
 
 
 def _late_date(c: Cells, i: int, text: str | None, theirs: Any, our: Any) -> bool:
@@ -265,19 +268,19 @@ def _mixed_order(c: Cells, _: int, text: str | None, theirs: Any, our: Any) -> b
 
 
 def _order_by_column(c: Cells, _: int, text: str | None, theirs: Any, our: Any) -> bool:
-    decided = any(meaning.is_year_last(t) and not meaning.is_ambiguous(t) for t in c.texts if t)
-    if isinstance(theirs, list) and our == text and meaning.has_both_orders(c.texts):
+    decided = any(meaning.is_year_last(t) and not meaning.is_ambiguous(t) for t in c.whole if t)
+    if isinstance(theirs, list) and our == text and meaning.has_both_orders(c.whole):
         return True
     return theirs is None and isinstance(our, list) and meaning.is_ambiguous(text or "") and decided
 
 
 def _mixed_zones(c: Cells, _: int, text: str | None, theirs: Any, our: Any) -> bool:
-    zoned = {meaning.is_zoned(t) for t in c.texts if t}
+    zoned = {meaning.is_zoned(t) for t in c.whole if t}
     return _dates(c) and our == text and len(zoned) > 1
 
 
 def _far(c: Cells, _: int, text: str | None, theirs: Any, our: Any) -> bool:
-    if text and text.startswith("0000") and theirs is None and our == text:
+    if text and text.startswith("0000") and our == text:
         return True
     far = any(not _NS[0] <= instant[:10] <= _NS[1] for instant in meaning.instants(text or ""))
     return _dates(c) and theirs is None and far

@@ -105,6 +105,15 @@ def decimal_scales(make):
     joins(make, pa.array([1], pa.decimal128(5, 2)), pa.array([1], pa.decimal128(5, 3)), pa.decimal128(6, 3))
 
 
+@row("no-rows-counted")
+def no_rows_counted(make):
+    for name, rows in (("a", []), ("b", [1, 2])):
+        pq.write_table(pa.table({"v": pa.array(rows, pa.int64())}), make.folder / f"{name}.parquet")
+    table = mltable.from_parquet_files([{"folder": str(make.folder)}], include_path_column=True)
+    assert values(table.take(1), "v") == [1]
+    assert values(table.skip(1), "v") == [2]
+
+
 @row("no-rows-parquet")
 def no_rows_parquet(make):
     assert dtypes(read(make.parquet(pa.array([], pa.int64())))) == ["int64"]

@@ -121,6 +121,12 @@ def records_keep_integers(make):
     assert type(read(make.json('{"a":{"x":1}};{"a":null}'))["a"][0]["x"]) is int
 
 
+@row("every-column-of-a-file")
+def every_column_of_a_file(make):
+    different = mltable.MLTableHeaders.all_files_different_headers
+    assert values(make.csv("a\n1\n", "a,b\n3,4\n", header=different).drop_columns("a"), "b") == [None, 4]
+
+
 @row("every-column-dropped")
 def every_column_dropped(make):
     with pytest.raises(errors.NoColumnsError):

@@ -73,6 +73,8 @@ def filter_date_text(make):
 @row("filter-floor")
 def filter_floor(make):
     assert passing(make, "a // 2 == -4") == [-7]
+    table = make.csv("a,b\n1,inf\n2,4.0\n")
+    assert values(table.filter("b // 2 > 0"), "a") == [2]
 
 
 @row("filter-overflow")
@@ -146,6 +148,13 @@ def convert_overflow(make):
 def convert_time_text(make):
     table = make.parquet(pa.array([dt.time(1, 2, 3)], pa.time32("ms")))
     assert values(table.convert_column_types({"a": "string"}), "a") == ["01:02:03"]
+
+
+@row("convert-zone-text")
+def convert_zone_text(make):
+    june = pa.array([dt.datetime(2020, 6, 1)], pa.timestamp("us", "Europe/Paris"))
+    table = make.parquet(june).convert_column_types({"a": DataType.to_string()})
+    assert values(table, "a") == ["2020-06-01T00:00:00+00:00"]
 
 
 @row("convert-bool-number")
@@ -283,6 +292,13 @@ def partition_literal(make):
 def partition_date_order(make):
     table = make.steps(f"{extract('{day:yyyy/dd/MM}')}, read_delimited", **{"2020/13/02/a.csv": "a\n1\n"})
     assert values(table, "day") == [dt.datetime(2020, 2, 13)]
+
+
+@row("partition-all-paths")
+def partition_all_paths(make):
+    files = {"1.5/a.csv": "a\n1\n", "x/b.csv": "a\n"}
+    table = make.steps(f"{extract('/{x}/{y}.csv')}, read_delimited", **files)
+    assert values(table, "x") == ["1.5"]
 
 
 @row("partition-zeros")

@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 from docs.rows import dtypes, read, row, values
 
-from mltable_lite import DataType, errors
+from mltable_lite import DataType, MLTableHeaders, errors
 from mltable_lite.errors import ConversionWarning, TypeWidenedWarning
 
 
@@ -153,6 +153,14 @@ def override(kind):
 def override_bool_error(make):
     with pytest.raises(errors.ConversionError, match="'maybe'"):
         read(make.column("yes", "maybe", **override(DataType.to_bool(["yes"], ["no"], "error"))))
+
+
+@row("override-late")
+def override_late(make):
+    infer = {"sample_size": 1, "column_type_overrides": {"b": "int"}}
+    different = MLTableHeaders.all_files_different_headers
+    table = make.csv("a\n1\n2\n", "a,b\n3,4\n", header=different, infer_column_types=infer)
+    assert values(table, "b") == [None, None, 4]
 
 
 @row("override-int")

@@ -151,7 +151,7 @@ def outcome(read: ReadDelimited, text: str, columns: tuple[str, ...] = ()) -> ob
             return "mismatch", error.column, error.line
         except InvalidLineError as error:
             return "invalid", str(error).partition("f1.csv")[2]
-        shown = [replace(notice, where=notice.where.partition("f1.csv")[2]) for notice in notices]
+        shown = [replace(notice, where=str(notice.where).partition("f1.csv")[2]) for notice in notices]
         return table.schema, repr(table.to_pylist()), shown
 
 

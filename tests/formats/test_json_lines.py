@@ -144,7 +144,7 @@ def test_mixed_kinds_are_warned_with_count_value_and_line(source, tmp_path):
     assert table["v"].to_pylist() == ["x", "1", "[true,null]"]
     only = notice(notices)
     assert (only.category, only.column, only.count, only.first) == (TypeWidenedWarning, "v", 2, "1")
-    assert only.where == f"{tmp_path}/0.jsonl line 2"
+    assert str(only.where) == f"{tmp_path}/0.jsonl line 2"
 
 
 def test_integers_that_float64_rounds_are_warned_also_beside_floats(source):
@@ -165,7 +165,7 @@ def test_a_repeated_key_takes_the_last_value_and_is_warned(source, tmp_path):
     assert table.to_pydict() == {"a": [1, 3, 5], "b": [7, 8, 9]}
     only = notice(notices)
     assert (only.category, only.column, only.count) == (DuplicateKeyWarning, "a", 2)
-    assert only.where == f"{tmp_path}/0.jsonl line 2"
+    assert str(only.where) == f"{tmp_path}/0.jsonl line 2"
     table, notices = read(made, ["b"])
     assert not len(notices)
     table, notices = read(source('{"o":{"x":1,"x":2}}\n'))
@@ -197,7 +197,11 @@ def test_an_invalid_line_is_an_error_or_dropped_with_a_warning(source, tmp_path,
     table, notices = read(source(text, invalid_lines="drop"), columns)
     assert table["a"].to_pylist() == [1] * 4
     only = notice(notices)
-    assert (only.category, only.count, only.where) == (InvalidLinesWarning, 1, f"{tmp_path}/0.jsonl line 4")
+    assert (only.category, only.count, str(only.where)) == (
+        InvalidLinesWarning,
+        1,
+        f"{tmp_path}/0.jsonl line 4",
+    )
 
 
 @pytest.mark.parametrize("mode", ["error", "drop"])
@@ -342,7 +346,7 @@ def test_one_odd_line_does_not_send_the_whole_block_the_exact_way(source, monkey
     text = rows(*values[:9000]) + "junk\n" + rows(*values[9000:])
     table, notices = read(source(text, invalid_lines="drop"))
     assert table["a"].to_pylist() == list(range(20_000))
-    assert notice(notices).where.endswith("line 9001")
+    assert str(notice(notices).where).endswith("line 9001")
     assert sum(seen) < 5 * json_lines.EXACT_BYTES
 
 

@@ -19,7 +19,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import mltable_lite as mltable
-from mltable_lite.errors import SchemaMismatchError
+from mltable_lite.errors import ColumnNotFoundError, FilterTypeError, SchemaMismatchError, TypeWidenedWarning
 from mltable_lite.formats import json_lines
 
 EVERYTHING = 10**6
@@ -34,6 +34,8 @@ def outcome(table):
             return table.to_pandas_dataframe()
         except SchemaMismatchError as error:
             return error
+        except FilterTypeError:
+            return pd.DataFrame()
 
 
 def stream(table):
@@ -44,15 +46,19 @@ def stream(table):
             return table.to_arrow_batches().read_all()
         except SchemaMismatchError as error:
             return error
+        except FilterTypeError:
+            return None
 
 
-def check_stream(table, folder, fix):
+def check_stream(table, folder, *fixes):
     """Check that a stream agrees with the table as a whole, or names the place and what to do."""
     streamed = stream(table)
+    if streamed is None:
+        return
     if isinstance(streamed, SchemaMismatchError):
         text = str(streamed)
         assert re.search(rf"^{re.escape(str(folder))}/\w+\.\w+:\d+", text), text
-        assert fix in text
+        assert any(fix in text for fix in fixes), text
         assert streamed.column is not None
         assert streamed.line is not None
         return
@@ -96,7 +102,7 @@ def texts(draw):
     return [",".join(["rid", *"abc"[: len(columns)]]), *rows]
 
 
-STEPS = st.sampled_from(["", "drop", "keep", "filter"])
+STEPS = st.sampled_from(["", "drop", "keep", "filter", "typed filter"])
 
 
 def stepped(table, steps):
@@ -105,6 +111,7 @@ def stepped(table, steps):
         "drop": lambda: table.drop_columns("a"),
         "keep": lambda: table.keep_columns(["rid", "a"]),
         "filter": lambda: table.filter("rid != 'r0'"),
+        "typed filter": lambda: table.filter("a == 'x' or a is None or a != 'x'"),
     }[steps]()
 
 
@@ -121,20 +128,60 @@ def test_a_sample_of_delimited_text_changes_nothing(lines, steps, size):
             read = mltable.from_delimited_files(paths, infer_column_types={"sample_size": sample_size})
             return stepped(read, steps)
 
-        whole = table(EVERYTHING).to_arrow_table
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            expected = whole()
+        expected = outcome(table(EVERYTHING))
         for sample_size in (size, 200, EVERYTHING):
             frame = outcome(table(sample_size))
-            pd.testing.assert_frame_equal(frame, outcome(table(EVERYTHING)))
-            assert list(frame) == expected.schema.names
-            fix = (
-                "sample_size"
-                if any(c.startswith("Column") for c in expected.schema.names)
-                else "column_type: string"
-            )
-            check_stream(table(sample_size), folder, fix if steps != "keep" else "column_type: string")
+            pd.testing.assert_frame_equal(frame, expected)
+            fixes = ["column_type: string"] if steps == "keep" else ["column_type: string", "sample_size"]
+            check_stream(table(sample_size), folder, *fixes)
+
+
+def guessed_from_two(folder, *rows, sample_size=2):
+    """Return a table whose types are guessed from its first two rows."""
+    (folder / "a.csv").write_text("\n".join(["rid,a", "r0,1", "r1,2", *rows, ""]))
+    infer = {"sample_size": sample_size}
+    return mltable.from_delimited_files([{"file": str(folder / "a.csv")}], infer_column_types=infer)
+
+
+def test_a_filter_that_does_not_fit_a_guess_is_held_against_the_whole_input(tmp_path):
+    table = guessed_from_two(tmp_path, "r2,x").filter("a == 'x'")
+    with pytest.warns(TypeWidenedWarning, match=r"'a': 1 values .* 'x' at .*a\.csv line 4"):
+        assert table.to_pandas_dataframe()["rid"].tolist() == ["r2"]
+    with pytest.warns(TypeWidenedWarning):
+        assert table.to_arrow_batches().read_all()["rid"].to_pylist() == ["r2"]
+
+
+def test_so_is_one_that_besides_names_a_column_of_later_rows_only(tmp_path):
+    table = guessed_from_two(tmp_path, "r2,x,7").filter("Column3 == 7").filter("a == 'x'")
+    with pytest.warns(TypeWidenedWarning):
+        assert table.to_pandas_dataframe()["rid"].tolist() == ["r2"]
+
+
+OPEN_QUOTE = '"'
+
+
+def test_a_filter_that_fits_no_row_is_refused_as_if_the_sample_were_everything(tmp_path):
+    errors = []
+    for sample_size in (2, EVERYTHING):
+        with pytest.raises(FilterTypeError, match="compares integer a with string") as caught:
+            guessed_from_two(tmp_path, "r2,3", sample_size=sample_size).filter("a == 'x'").to_arrow_table()
+        errors.append(str(caught.value))
+    assert errors[0] == errors[1]
+
+
+@pytest.mark.parametrize(
+    ("steps", "expression"),
+    [
+        (lambda table: table.convert_column_types({"a": mltable.DataType.to_int()}), "a == 'x'"),
+        (lambda table: table, "rid == 5"),
+        (lambda table: table.keep_columns("rid"), "a == 1"),
+    ],
+    ids=["converted", "text", "not kept"],
+)
+def test_what_no_later_row_can_mend_is_refused_before_they_are_read(tmp_path, steps, expression):
+    table = steps(guessed_from_two(tmp_path, f"r2,{OPEN_QUOTE}")).filter(expression)
+    with pytest.raises((FilterTypeError, ColumnNotFoundError)):
+        table.to_arrow_table()
 
 
 # --------------------------------------------------------------------------- JSON lines
@@ -196,6 +243,14 @@ def test_a_sample_of_json_lines_changes_nothing(small_sample, lines, steps):
                 patch.setattr(json_lines, name, EVERYTHING)
             pd.testing.assert_frame_equal(frame, outcome(table))
             check_nothing_is_lost(lines, frame)
+
+
+def test_a_filter_that_does_not_fit_the_first_lines_is_held_against_all(small_sample, tmp_path):
+    rows = [{"rid": f"r{number}", "a": number} for number in range(9)] + [{"rid": "r9", "a": "x"}]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    table = mltable.from_json_lines_files([{"file": str(tmp_path / "a.jsonl")}]).filter("a == 'x'")
+    with pytest.warns(TypeWidenedWarning, match="'a': 9 values"):
+        assert table.to_pandas_dataframe()["rid"].tolist() == ["r9"]
 
 
 def check_nothing_is_lost(lines, frame):
