@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from mltable_lite.storage.options import StorageOptions
 
 
+#: Of partitions that are bigger, stored, the rows are given out as they are decoded, within so much memory.
+_BIG_PARTITION_BYTES = 64 * 1024 * 1024
+_BIG_STREAM_BYTES = 512 * 1024 * 1024
+
+
 def to_reader(
     query: Query, batch_rows: int | None = None, most_bytes: int | None = None
 ) -> pa.RecordBatchReader:
@@ -75,9 +80,17 @@ def _frames(
 def _batches(
     query: Query, batch_rows: int | None, most_bytes: int | None
 ) -> Generator[pa.RecordBatch, None, None]:
+    if most_bytes is None and _has_big_partitions(query):
+        most_bytes = _BIG_STREAM_BYTES
     with closing(cast("Generator[pa.RecordBatch]", query.batches(most_bytes))) as batches:
         yield from batches if batch_rows is None else _of_rows(batches, batch_rows, query.schema)
     warn(query)
+
+
+def _has_big_partitions(query: Query) -> bool:
+    """Tell whether a partition is too big to be held as a whole, such as a file whose lines cannot be cut."""
+    source = query.resolved.source
+    return any(source.stored_bytes(partition) > _BIG_PARTITION_BYTES for _, partition in query.partitions())
 
 
 def _of_rows(batches: Iterable[pa.RecordBatch], rows: int, schema: pa.Schema) -> Iterator[pa.RecordBatch]:

@@ -12,7 +12,7 @@ from fsspec.core import get_compression
 from fsspec.implementations.local import LocalFileSystem
 
 from mltable_lite.errors import ArgumentError, MLTableError
-from mltable_lite.storage.azureml_changes import Changes, asked
+from mltable_lite.storage.azureml_changes import FLAT, Changes, asked
 from mltable_lite.storage.azureml_files import (
     LocalReadFile,
     ReadFile,
@@ -45,8 +45,6 @@ _FSSPEC_WORDS = frozenset(
         "on_error",
     }
 )
-#: Storages that list names, not folders.
-_FLAT = ("abfs", "s3", "gs")
 #: Errors that callers tell apart; they keep their class.
 _KINDS = (FileExistsError, IsADirectoryError, NotADirectoryError, ValueError, TypeError, NotImplementedError)
 
@@ -262,7 +260,7 @@ class AzureMachineLearningFileSystem(Moves, Changes):
     ) -> Any:
         """Return all files below a folder, sorted, with `withdirs` also the folders; nothing where nothing is."""
         _, root, _ = self._store()
-        flat = root.protocol in _FLAT and maxdepth is None
+        flat = root.protocol in FLAT and maxdepth is None
         if not flat and (withdirs or maxdepth is not None):
             found = super().find(path, maxdepth=maxdepth, withdirs=withdirs, detail=True, **kwargs)
             return found if detail else list(found)

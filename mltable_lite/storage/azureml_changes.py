@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
-from mltable_lite.storage.azureml_moves import pour
-from mltable_lite.storage.filesystem import replacing
+from mltable_lite.errors import SourceNotFoundError
+from mltable_lite.storage.filesystem import info
 from mltable_lite.storage.remote import ask
+from mltable_lite.storage.transfer import copy_found
 
 if TYPE_CHECKING:
     from mltable_lite.storage.options import StorageOptions
+
+#: Storages that list names, not folders.
+FLAT = ("abfs", "s3", "gs")
 
 
 class Changes(AbstractFileSystem):  # type: ignore[misc]
@@ -71,21 +75,16 @@ class Changes(AbstractFileSystem):  # type: ignore[misc]
         for one in self.expand_path(paths, recursive=False):
             self._ask("rm", one, recursive=True)
 
-    def cp_file(self, path1: Any, path2: Any, **kwargs: Any) -> None:
+    def cp_file(self, path1: Any, path2: Any, **_: Any) -> None:
         """Copy a file inside the storage."""
-        target = self._full(path2)
-        with self._at(path1) as (fs, source, own):
-            if not source.is_local:
-                try:
-                    asked(fs, own, "cp_file", source.path, target.path, **kwargs)
-                except FileNotFoundError:
-                    if not self.isdir(path1):  # a folder of a blob storage is in the names of its files
-                        raise
-            elif Path(source.key).is_dir():
-                Path(target.key).mkdir(parents=True, exist_ok=True)
-            else:
-                with Path(source.key).open("rb") as read, replacing(Path(target.key)) as write:
-                    pour(read, write)
+        source, target = (self._root.at(self._own(path)) for path in (path1, path2))
+        found = info(source, self._options)
+        if found is None:
+            raise SourceNotFoundError(f"{source.uri}: The requested stream was not found.")
+        if found.kind == "file":
+            copy_found(source, target, found, self._options)
+        elif self._full(path2).protocol not in FLAT:  # there a folder is in the names of its files
+            self.makedirs(path2, exist_ok=True)
 
     def mv(
         self, path1: Any, path2: Any, recursive: bool = False, maxdepth: int | None = None, **kwargs: Any

@@ -13,10 +13,14 @@ from fsspec import AbstractFileSystem
 from fsspec.callbacks import DEFAULT_CALLBACK, NoOpCallback
 
 from mltable_lite.errors import ArgumentError, SourceNotFoundError, TargetExistsError
-from mltable_lite.storage.filesystem import replacing
+from mltable_lite.storage.filesystem import info
+from mltable_lite.storage.transfer import copy_found
+from mltable_lite.storage.uri import parse_uri
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from mltable_lite.storage.uri import Location
 
 _AT_ONCE = 8
 _CHUNK_BYTES = 8 * 1024 * 1024
@@ -37,10 +41,7 @@ class Moves(AbstractFileSystem):  # type: ignore[misc]
         elif self.isdir(rpath):
             Path(lpath).mkdir(parents=True, exist_ok=True)
         else:
-            with self.open(rpath, "rb", **kwargs) as source, replacing(Path(lpath)) as target:
-                callback.set_size(source.seek(0, os.SEEK_END))
-                source.seek(0)
-                pour(source, target, callback)
+            self._copied(self._root.at(self._own(rpath)), parse_uri(os.fspath(lpath)), callback)
 
     def put_file(
         self,
@@ -48,18 +49,22 @@ class Moves(AbstractFileSystem):  # type: ignore[misc]
         rpath: str,
         callback: Any = DEFAULT_CALLBACK,
         mode: str = "overwrite",
-        **kwargs: Any,
+        **_: Any,
     ) -> None:
         """Copy a local file to the storage, where it appears whole; a folder is made."""
         if Path(lpath).is_dir():
             self.makedirs(rpath, exist_ok=True)
             return
-        callback.set_size(Path(lpath).stat().st_size)
-        with (
-            Path(lpath).open("rb") as source,
-            self.open(rpath, "xb" if mode == "create" else "wb", **kwargs) as target,
-        ):
-            pour(source, target, callback)
+        if mode == "create" and self.exists(rpath):
+            raise FileExistsError(self.unstrip_protocol(rpath))
+        self._copied(parse_uri(os.fspath(lpath)), self._root.at(self._own(rpath)), callback)
+
+    def _copied(self, source: Location, target: Location, callback: Any) -> None:
+        found = info(source, self._options)
+        if found is None:
+            raise SourceNotFoundError(f"{source.uri}: The requested stream was not found.")
+        callback.set_size(found.size)
+        copy_found(source, target, found, self._options, callback.relative_update)
 
     # ---------------------------------------------------------------- many, as fsspec plans them
     def get(

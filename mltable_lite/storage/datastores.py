@@ -5,23 +5,27 @@ from __future__ import annotations
 import os
 import posixpath
 import tempfile
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fsspec.callbacks import Callback
-
 from mltable_lite.errors import ArgumentError, SourceNotFoundError, did_you_mean, listed
 from mltable_lite.storage import registry
 from mltable_lite.storage.azureml import AzureMachineLearningFileSystem
-from mltable_lite.storage.filesystem import replacing
+from mltable_lite.storage.filesystem import Info, info, replacing
+from mltable_lite.storage.listing import list_all
+from mltable_lite.storage.pairs import below
 from mltable_lite.storage.resolve import forget
+from mltable_lite.storage.transfer import copy_each
+from mltable_lite.storage.uri import parse_uri
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from mltable_lite.storage.records import DatastoreRecord
+    from mltable_lite.storage.uri import Location
 
 
 # --------------------------------------------------------------------------- the object
@@ -65,11 +69,13 @@ class Datastore:
     ) -> str:
         """Copy all files below a local folder, and return the address of the folder they are in.
 
+        As `mltable_lite.transfer` does it: several at once, verified, and resumed when it is called again.
+
         Args:
             src_dir: The local folder.
             target_path: The folder in the datastore; by default its root.
-            overwrite: Replace files that are there; otherwise they are kept.
-            show_progress: Print how many files were copied.
+            overwrite: Replace files that are there, unless their checksum is the same; otherwise they are kept.
+            show_progress: Show the progress on standard error, and print how many files were copied.
 
         Raises:
             SourceNotFoundError: There is no such folder.
@@ -94,36 +100,32 @@ class Datastore:
             files: The files.
             relative_root: The folder whose structure is kept; without it all files land in `target_path` itself.
             target_path: The folder in the datastore; by default its root.
-            overwrite: Replace files that are there; otherwise they are kept.
-            show_progress: Print how many files were copied.
+            overwrite: Replace files that are there, unless their checksum is the same; otherwise they are kept.
+            show_progress: Show the progress on standard error, and print how many files were copied.
 
         Raises:
             SourceNotFoundError: A file is not there; nothing was copied.
             ArgumentError: Two files would get the same name.
         """
         sources = [os.fspath(file) for file in files]
-        missing = [source for source in sources if not Path(source).is_file()]
-        if missing:
-            raise SourceNotFoundError(f"upload_files: {missing[0]}: The requested stream was not found.")
         relative = [
             os.path.relpath(source, relative_root) if relative_root else Path(source).name
             for source in sources
         ]
         targets = [posixpath.join(target_path or "", name.replace(os.sep, "/")) for name in relative]
-        twice = (
-            next((target for target in targets if targets.count(target) > 1), None)
-            if not relative_root
-            else None
-        )
-        if twice is not None:
+        twice = next((target for target, count in Counter(targets).items() if count > 1), None)
+        if twice is not None and not relative_root:
             raise ArgumentError(
                 f"upload_files: two files would become {twice!r}; give relative_root to keep their folders."
             )
-        fs = self.filesystem()
-        pairs = [(s, t) for s, t in zip(sources, targets, strict=True) if overwrite or not fs.exists(t)]
-        progress = _Progress(f"upload to {self.name}", show=show_progress)
-        fs.put([source for source, _ in pairs], [target for _, target in pairs], callback=progress)
-        progress.tell(kept=len(sources) - len(pairs))
+        found = []
+        for source, target in zip(sources, targets, strict=True):
+            place = parse_uri(source)
+            file = info(place)
+            if file is None or file.kind != "file":
+                raise SourceNotFoundError(f"upload_files: {source}: The requested stream was not found.")
+            found.append((place, file, parse_uri(self.path(target))))
+        _move(f"upload to {self.name}", found, overwrite=overwrite, show_progress=show_progress)
         return self.path(target_path or "")
 
     def download(
@@ -138,24 +140,27 @@ class Datastore:
         Args:
             target_path: The local folder.
             prefix: A folder or file in the datastore; by default everything.
-            overwrite: Replace local files that are there; otherwise they are kept.
-            show_progress: Print how many files were copied.
+            overwrite: Replace local files that are there, unless their checksum is the same; otherwise they are kept.
+            show_progress: Show the progress on standard error, and print how many files were copied.
 
         Raises:
             SourceNotFoundError: There is nothing under `prefix`.
         """
-        fs = self.filesystem()
-        names = fs.find(prefix or "")
-        if not names:
+        root = parse_uri(self.path(prefix or ""))
+        found = info(root)
+        files = [] if found is None else [(root.key, found)]
+        if found is not None and found.kind == "folder":
+            files = [(file.key, Info("file", file.size, file.tag)) for file in list_all(root)[1]]
+        if not files:
             raise SourceNotFoundError(
-                f"download: {self.path(prefix or '')}: The requested stream was not found: there are no files."
+                f"download: {root.uri}: The requested stream was not found: there are no files."
             )
-        targets = [str(Path(target_path) / name) for name in names]
-        pairs = [(n, t) for n, t in zip(names, targets, strict=True) if overwrite or not Path(t).exists()]
-        progress = _Progress(f"download from {self.name}", show=show_progress)
-        fs.get([name for name, _ in pairs], [target for _, target in pairs], callback=progress)
-        progress.tell(kept=len(names) - len(pairs))
-        return len(pairs)
+        folder = parse_uri(os.fspath(target_path))
+        wanted = [
+            (root.at(key), file, folder.join(below(key.lstrip("/"), root, folder)))
+            for key, file in sorted(files)
+        ]
+        return _move(f"download from {self.name}", wanted, overwrite=overwrite, show_progress=show_progress)
 
     def as_download(self, path_on_compute: str | os.PathLike[str] | None = None) -> str:
         """Copy everything to a local folder, by default a new temporary one, and return its path."""
@@ -168,19 +173,16 @@ class Datastore:
         return folder
 
 
-class _Progress(Callback):  # type: ignore[misc]
-    """Counts files and says how many there were."""
-
-    def __init__(self, what: str, *, show: bool) -> None:
-        super().__init__(size=0)
-        self._what = what
-        self._show = show
-
-    def tell(self, *, kept: int) -> None:
-        """Print the count."""
-        if self._show:
-            also = f", {kept} kept as they are" if kept else ""
-            print(f"{self._what}: {self.value} file{'s' * (self.value != 1)}{also}")  # noqa: T201 - what was asked for
+def _move(
+    what: str, files: Sequence[tuple[Location, Info, Location]], *, overwrite: bool, show_progress: bool
+) -> int:
+    """Copy files, tell how many were copied and kept, and return the first number."""
+    done = copy_each(files, overwrite=overwrite, show_progress=show_progress)
+    if show_progress:
+        count, kept = done.copied_files, done.skipped_files
+        also = f", {kept} kept as they are" if kept else ""
+        print(f"{what}: {count} file{'s' * (count != 1)}{also}")  # noqa: T201 - what was asked for
+    return done.copied_files
 
 
 # --------------------------------------------------------------------------- looking up

@@ -54,7 +54,9 @@ def storage_error(error: BaseException, location: Location, options: StorageOpti
     if status in _GONE or (
         connected and status == 0 and names & {"FileNotFoundError", "ResourceNotFoundError"}
     ):
-        return SourceNotFoundError(f"{location.uri}: The requested stream was not found.")
+        return SourceNotFoundError(
+            f"{location.uri}: The requested stream was not found{_no_container(error, location)}."
+        )
     if status in _CHANGED:
         return changed(location)
     attempts = f" {error}" if isinstance(error, GaveUpError) else ""
@@ -66,6 +68,20 @@ def changed(location: Location) -> StorageError:
     return StorageError(
         f"{location.uri}: the file has changed since it was listed, so its parts would not fit together. "
         "Read the table again."
+    )
+
+
+def _no_container(error: BaseException, location: Location) -> str:
+    """Return that not the file but all of its container is missing, where the storage tells."""
+    codes = {
+        str(getattr(getattr(cause, "error_code", ""), "value", getattr(cause, "error_code", "")))
+        for cause in causes(error)
+    }
+    missing = codes & {"ContainerNotFound", "FilesystemNotFound"} or "NoSuchBucket" in names_of(error)
+    return (
+        f": there is no container {location.bucket.strip('/')!r}; make it, or correct its name"
+        if missing
+        else ""
     )
 
 

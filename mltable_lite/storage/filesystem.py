@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import secrets
+import zlib
 from pathlib import Path
 from stat import S_ISDIR
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -17,7 +19,9 @@ import pyarrow as pa
 
 from mltable_lite.errors import AccessDeniedError, MLTableError, SourceNotFoundError, UnsupportedFeatureError
 from mltable_lite.storage.azure import azure_filesystem
-from mltable_lite.storage.failures import storage_error, storage_errors
+from mltable_lite.storage.databricks import databricks_filesystem
+from mltable_lite.storage.failures import changed, storage_error, storage_errors
+from mltable_lite.storage.google import google_filesystem
 from mltable_lite.storage.options import NO_OPTIONS, StorageOptions
 from mltable_lite.storage.remote import RangeFile, Remote, ask, fetch, tag_of
 from mltable_lite.storage.resolve import resolve
@@ -39,6 +43,8 @@ _PACKAGES = {
 }
 #: Storage options that are for this library and not for the filesystem.
 _OURS = ("retry", "ml_client", "override_credentials")
+#: How the tags of local files begin.
+_HERE = f"@{zlib.crc32(platform.node().encode()):x}."
 #: Filesystems by process, protocol and options. No lock, so that a fork can never inherit a held one.
 _FILESYSTEMS: dict[tuple[Any, ...], Any] = {}
 
@@ -84,6 +90,10 @@ def _make(location: Location, options: StorageOptions) -> Any:
     try:
         if location.protocol == "abfs":
             return azure_filesystem(location, options)
+        if location.protocol == "gs":
+            return google_filesystem(given)
+        if location.protocol == "dbfs":
+            return databricks_filesystem(location, given, policy.attempt_seconds)
         if location.protocol not in ("http", "https") and "://" in location.bucket:
             # An address of any other kind: its host, port and user are for the filesystem to tell.
             told = fsspec.get_filesystem_class(location.protocol)._get_kwargs_from_urls(location.path)  # noqa: SLF001
@@ -137,7 +147,11 @@ def info(location: Location, options: StorageOptions = NO_OPTIONS) -> Info | Non
                 found = os.stat(place.key)  # noqa: PTH116 - 100,000 Path objects cost a second
             except (FileNotFoundError, NotADirectoryError):
                 return None
-            return Info("folder", None) if S_ISDIR(found.st_mode) else Info("file", found.st_size)
+            return (
+                Info("folder", None)
+                if S_ISDIR(found.st_mode)
+                else Info("file", found.st_size, local_tag(found))
+            )
         fs = filesystem(place, own)
         try:
             told = ask(fs, own, "info", place.path)
@@ -193,8 +207,7 @@ def open_input(
     """
     with opened(location, options) as (place, own):
         if place.is_local:
-            # Not a memory map: a file that someone cuts while it is read must be an error, not a dead process.
-            return pa.OSFile(place.key, "rb")
+            return _local(place, tag)
         fs = filesystem(place, own)
         file = _remote(fs, place, own, size, tag)
         if file is None:
@@ -213,7 +226,7 @@ def read_range(
     """Return the bytes [start, stop) of a file, fewer only where the file ends."""
     with opened(location, options) as (place, own):
         if place.is_local:
-            with pa.OSFile(place.key, "rb") as local:
+            with _local(place, tag) as local:
                 local.seek(start)
                 return bytes(local.read(max(stop - start, 0)))
         fs = filesystem(place, own)
@@ -222,6 +235,22 @@ def read_range(
             return bytes(ask(fs, own, "cat_file", place.path))[start:stop]
         stop = min(stop, file.size)
         return fetch(file, start, stop) if start < stop else b""
+
+
+def _local(place: Location, tag: str | None) -> pa.OSFile:
+    """Open a local file, if it is the one that was listed."""
+    # Not a memory map: a file that someone cuts while it is read must be an error, not a dead process.
+    file = pa.OSFile(place.key, "rb")
+    if tag is not None and tag.startswith(_HERE) and local_tag(os.fstat(file.fileno())) != tag:
+        file.close()
+        raise changed(place)
+    return file
+
+
+def local_tag(told: os.stat_result) -> str:
+    """Return what tells a version of a local file from others, on this machine: others may hold copies of it."""
+    number = 0 if os.name == "nt" else told.st_ino  # listings of Windows leave it out
+    return f"{_HERE}{number:x}.{told.st_mtime_ns}"
 
 
 def read_text(location: Location, options: StorageOptions = NO_OPTIONS) -> bytes:

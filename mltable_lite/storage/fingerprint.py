@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,7 +13,6 @@ from mltable_lite.spec import model, parse_text
 from mltable_lite.storage.filesystem import info, read_text
 from mltable_lite.storage.listing import list_files, list_folders
 from mltable_lite.storage.options import NO_OPTIONS, StorageOptions
-from mltable_lite.storage.resolve import resolve
 from mltable_lite.storage.walk import children, files_below
 
 if TYPE_CHECKING:
@@ -136,7 +134,7 @@ def snapshot(place: Location, kind: str, options: StorageOptions = NO_OPTIONS) -
     if found is None:
         raise SourceNotFoundError(f"{place.uri}: The requested stream was not found.")
     if found.kind == "file":
-        return Snapshot({place.name: _state(place, found.size, found.tag, options)}, {})
+        return Snapshot({place.name: _state(found.size, found.tag)}, {})
     version = _delta_version(place, options)
     return Snapshot(dict(_below(place, options)), {} if version is None else {"": version})
 
@@ -144,15 +142,12 @@ def snapshot(place: Location, kind: str, options: StorageOptions = NO_OPTIONS) -
 def _below(folder: Location, options: StorageOptions) -> Iterator[tuple[str, FileState]]:
     start = len(folder.key.rstrip("/")) + 1 if folder.key else 0
     for file in files_below(folder, options, lambda name: name.endswith(".tmp"), []):
-        yield file.key[start:], _state(folder.at(file.key), file.size, file.tag, options)
+        yield file.key[start:], _state(file.size, file.tag)
 
 
-def _state(place: Location, size: int | None, tag: str | None, options: StorageOptions) -> FileState:
-    if tag is None:
-        real, _ = resolve(place, options)
-        if real.is_local:
-            tag = str(os.stat(real.key).st_mtime_ns)  # noqa: PTH116 - there may be many
-    return FileState(size, tag or "")
+def _state(size: int | None, tag: str | None) -> FileState:
+    # Of a local file only the time of change counts: it is the same in a copy that keeps it.
+    return FileState(size, (tag or "").rpartition(".")[2] if (tag or "").startswith("@") else tag or "")
 
 
 def _of_table(folder: Location, options: StorageOptions) -> Snapshot:
@@ -160,7 +155,7 @@ def _of_table(folder: Location, options: StorageOptions) -> Snapshot:
     spec, _ = parse_text(read_text(file, options), source=file.uri, base=folder.uri)
     found = info(file, options)
     assert found is not None
-    files = {_MLTABLE: _state(file, found.size, found.tag, options)}
+    files = {_MLTABLE: _state(found.size, found.tag)}
     tables: dict[str, int] = {}
     prefix = folder.uri.rstrip("/") + "/"
     if any(isinstance(step, model.ReadDeltaLake) for step in spec.steps):
@@ -170,7 +165,7 @@ def _of_table(folder: Location, options: StorageOptions) -> Snapshot:
                 tables[table.uri.removeprefix(prefix)] = version
     else:
         for entry in list_files(spec.paths, spec.base, options, source=spec.source, expand=True).entries:
-            files[entry.uri.removeprefix(prefix)] = _state(entry.location, entry.size, entry.tag, options)
+            files[entry.uri.removeprefix(prefix)] = _state(entry.size, entry.tag)
     return Snapshot(files, tables)
 
 

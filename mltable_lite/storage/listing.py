@@ -37,6 +37,16 @@ if TYPE_CHECKING:
 NOT_FOUND = "The requested stream was not found"
 _PARALLEL_CHECKS = 16
 _NAMES_LOOKED_AT = 10_000
+#: The options of s3fs and gcsfs in the words of object_store.
+_DELTA_WORDS = {
+    "s3": {
+        "key": "aws_access_key_id",
+        "secret": "aws_secret_access_key",
+        "token": "aws_session_token",
+        "endpoint_url": "aws_endpoint",
+    },
+    "gs": {"token": "google_service_account", "endpoint_url": "google_base_url"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,17 +131,13 @@ class FolderEntry:
         policy = RetryPolicy.of(options).object_store_options()
         if location.protocol == "abfs":
             return {**policy, **object_store_options(location, options)}
-        words = {
-            "key": "aws_access_key_id",
-            "secret": "aws_secret_access_key",
-            "token": "aws_session_token" if location.protocol == "s3" else "google_service_account",
-            "endpoint_url": "aws_endpoint",
-        }
-        given = {
-            words.get(name, name): str(value) for name, value in options.items() if isinstance(value, str)
-        }
-        if given.get("aws_endpoint", "").startswith("http:"):
-            given["aws_allow_http"] = "true"
+        words = _DELTA_WORDS.get(location.protocol, {})
+        given = {words.get(name, name): value for name, value in options.items() if isinstance(value, str)}
+        if given.get("google_service_account") == "anon":
+            del given["google_service_account"]
+            given["google_skip_signature"] = "true"
+        if str(options.get("endpoint_url")).startswith("http:"):
+            given["allow_http"] = "true"
         region = (options.get("client_kwargs") or {}).get("region_name")
         if region:
             given["aws_region"] = str(region)

@@ -93,7 +93,7 @@ def _missing(given: str, folder: Location, options: StorageOptions) -> MLTableNo
     found = info(folder, options)
     if found is None:
         return MLTableNotFoundError(
-            f"{start} does not exist. Give the folder that holds a file called MLTable."
+            f"{start} does not exist{_nor_its_root(folder, options)}. Give the folder that holds a file called MLTable."
         )
     if found.kind == "file":
         return MLTableNotFoundError(
@@ -108,3 +108,11 @@ def _missing(given: str, folder: Location, options: StorageOptions) -> MLTableNo
     return MLTableNotFoundError(
         f"{start} has no file called MLTable. It holds: {listed(names) or 'nothing'}."
     )
+
+
+def _nor_its_root(folder: Location, options: StorageOptions) -> str:
+    """Return that the container itself is missing, where that is so and can be asked."""
+    root = folder.at("")
+    if folder.is_local or folder.protocol in ("http", "https") or info(root, options) is not None:
+        return ""
+    return f", and neither does {root.uri}: check the names of the account and the container"

@@ -65,7 +65,8 @@ class Remote(NamedTuple):
 
 def tag_of(told: Mapping[str, Any]) -> str | None:
     """Return what tells a version of a file from others, from what a storage tells of it; `None` if nothing does."""
-    for name in ("etag", "ETag", "Last-Modified"):
+    # Google's ETag is another one for the file than for its description; the generation is the same.
+    for name in ("generation", "etag", "ETag", "Last-Modified"):
         if told.get(name):
             return str(told[name]).removeprefix("W/").strip('"')
     return None
@@ -202,6 +203,11 @@ async def _http_range(fs: Any, path: str, start: int, stop: int) -> Part:
         return Part(await response.read(), tag_of(response.headers), _total(total))
 
 
+async def _google_range(fs: Any, path: str, start: int, stop: int) -> Part:
+    headers, data = await fs._call("GET", fs.url(path), headers={"Range": f"bytes={start}-{stop - 1}"})  # noqa: SLF001
+    return Part(bytes(data), headers.get("x-goog-generation"), _total(headers.get("Content-Range")))
+
+
 async def _any_range(fs: Any, path: str, start: int, stop: int) -> Part:
     return Part(bytes(await fs._cat_file(path, start=start, end=stop)))  # noqa: SLF001 - the asynchronous face
 
@@ -209,6 +215,7 @@ async def _any_range(fs: Any, path: str, start: int, stop: int) -> Part:
 _READERS: dict[str, Callable[[Any, str, int, int], Coroutine[Any, Any, Part]]] = {
     "abfs": _azure_range,
     "s3": _s3_range,
+    "gs": _google_range,
     "http": _http_range,
     "https": _http_range,
 }

@@ -197,6 +197,8 @@ def status_of(error: BaseException) -> int:
         response = getattr(cause, "response", None)
         if status is None and isinstance(response, dict):  # botocore
             status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        elif status is None:  # requests
+            status = getattr(response, "status_code", None)
         if isinstance(status, int):
             return status
     return 0

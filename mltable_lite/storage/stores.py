@@ -104,9 +104,12 @@ def _dbfs(record: DatastoreRecord) -> tuple[Location, dict[str, Any]]:
 
 
 def _file_share(record: DatastoreRecord) -> tuple[Location, dict[str, Any]]:
+    fields = record.fields
+    host = f"{fields['account_name']}.file.{fields.get('endpoint', _PUBLIC_CLOUD)}"
     raise UnsupportedFeatureError(
-        f"datastore {record.name!r} is an Azure file share, which no filesystem for Python reads; mount the share and "
-        "register the mounted folder with register_local, or copy the data to a blob container."
+        f"datastore {record.name!r} is an Azure file share, which is not read here. Mount the share and register the "
+        "mounted folder with mltable_lite.datastores.register_local, or copy the data to a blob container: azcopy copy "
+        f"'https://{host}/{fields['file_share_name']}?SAS' 'https://ACCOUNT.blob.{_PUBLIC_CLOUD}/CONTAINER?SAS' --recursive."
     )
 
 

@@ -2,41 +2,36 @@
 
 from __future__ import annotations
 
-import base64
-import datetime as dt
 import hashlib
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 from mltable_lite.errors import (
     ArgumentError,
     MLTableError,
-    SourceNotFoundError,
     StorageError,
     TargetExistsError,
 )
-from mltable_lite.storage.filesystem import filesystem, info, open_input, opened, settled
-from mltable_lite.storage.listing import list_all
+from mltable_lite.storage.filesystem import open_input
+from mltable_lite.storage.inside import copied_inside
 from mltable_lite.storage.options import NO_OPTIONS, StorageOptions
-from mltable_lite.storage.patterns import is_glob
+from mltable_lite.storage.pairs import WORKERS, Pair, Place, ask_each, place_of, planned, sizes_at
 from mltable_lite.storage.progress import Progress, size_text
-from mltable_lite.storage.remote import ask
+from mltable_lite.storage.same import details, equal
 from mltable_lite.storage.upload import new_file
 from mltable_lite.storage.uri import Location, parse_uri
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from mltable_lite.storage.filesystem import Info
     from mltable_lite.storage.listing import FileEntry
 
 CHUNK_BYTES = 16 * 1024 * 1024
-_WORKERS = 8
-_MD5_TEXT = 32
 
-Place = str | os.PathLike[str]
 Overwrite = bool | Literal["changed"]
 
 
@@ -125,33 +120,13 @@ def copy(
         >>> print(transfer.copy("docs/examples/taxi", "memory://taxi", recursive=True, dry_run=True))
         would copy ... files (...)
     """
-    start = time.monotonic()
     mine = StorageOptions({**(storage_options or {}), **(source_options or {})})
     theirs = StorageOptions({**(storage_options or {}), **(target_options or {})})
-    pairs = _planned(_place(source, mine), _place(target, theirs), mine, theirs, recursive=recursive)
-    with ThreadPoolExecutor(_WORKERS) as pool:
-        same = list(pool.map(lambda pair: overwrite is not True and _same(pair, mine, theirs), pairs))
+    pairs = planned(place_of(source, mine), place_of(target, theirs), mine, theirs, recursive=recursive)
+    same = ask_each(lambda pair: overwrite is not True and _same(pair, mine, theirs), pairs)
     if overwrite is False:
         _refuse_conflicts(pairs, same)
-    wanted = [pair for pair, there in zip(pairs, same, strict=True) if not there]
-    if not dry_run:
-        with Progress("copied", show=show_progress) as progress:
-            told = [progress.relative_update]
-            progress.set_size(sum(pair.size or 0 for pair in wanted))
-            if callback is not None:
-                callback.set_size(progress.size)
-                told.append(callback.relative_update)
-
-            def tell(count: int) -> None:
-                for each in told:
-                    each(count)
-
-            _copy_all(wanted, mine, theirs, tell)
-    items = (
-        Item(pair.source.uri, pair.target.uri, pair.size or 0, not there)
-        for pair, there in zip(pairs, same, strict=True)
-    )
-    return Summary(tuple(items), time.monotonic() - start, dry_run)
+    return _run(pairs, same, mine, theirs, dry_run=dry_run, show_progress=show_progress, callback=callback)
 
 
 def upload(source: Place, target: Place, *, recursive: bool = True, **options: Any) -> Summary:
@@ -174,81 +149,57 @@ def download(source: Place, target: Place, *, recursive: bool = True, **options:
     return copy(source, target, recursive=recursive, **options)
 
 
+def copy_each(
+    files: Sequence[tuple[Location, Info, Location]], *, overwrite: bool, show_progress: bool = False
+) -> Summary:
+    """Copy listed files to their targets; what is there is kept, or with `overwrite` made equal.
+
+    Raises:
+        StorageError: A storage failed, or a copy differs from its source. Finished files stay.
+    """
+    now = sizes_at([target for *_, target in files], NO_OPTIONS)
+    wanted = [
+        Pair(source, target, found.size, found.tag, size)
+        for (source, found, target), size in zip(files, now, strict=True)
+    ]
+
+    def stays(pair: Pair) -> bool:
+        return pair.target_size is not None and (
+            not overwrite or _same(pair, NO_OPTIONS, NO_OPTIONS, surely=True)
+        )
+
+    return _run(wanted, ask_each(stays, wanted), NO_OPTIONS, NO_OPTIONS, show_progress=show_progress)
+
+
 def copy_file(entry: FileEntry, target: Location, options: StorageOptions = NO_OPTIONS) -> None:
     """Copy a listed file to `target`, in chunks and verified; it appears whole or not at all."""
-    pair = _Pair(entry.location, target, entry.size, entry.tag, None)
-    _copy_one(pair, entry.options, options, lambda _: None)
+    _copy_one(
+        Pair(entry.location, target, entry.size, entry.tag, None), entry.options, options, lambda _: None
+    )
 
 
-# --------------------------------------------------------------------------- plan
-class _Pair(NamedTuple):
-    source: Location
-    target: Location
-    size: int | None
-    tag: str | None
-    target_size: int | None  # of what is there now; `None` for nothing
+def copy_found(
+    source: Location,
+    target: Location,
+    found: Info,
+    options: StorageOptions,
+    tell: Callable[[int], object] = lambda _: None,
+) -> None:
+    """Copy a file that was just asked for, as `copy_file` does; `tell` is given the bytes of each chunk.
+
+    The options are those of both sides; a local one needs none.
+    """
+    _copy_one(Pair(source, target, found.size, found.tag, None), options, options, tell)
 
 
-def _place(given: Place, options: StorageOptions) -> Location:
-    text = os.fspath(given)
-    if not isinstance(text, str):
-        raise ArgumentError(f"copy: {given!r} is bytes; give a text.")
-    place = settled(parse_uri(text), options)
-    # A path that ends in a slash names a folder, whether it is there or not.
-    return place.at(place.key.rstrip("/") + "/") if text.endswith(("/", os.sep)) else place
-
-
+# --------------------------------------------------------------------------- conditions
 def _must_be_local(function: str, name: str, given: Place) -> None:
     place = parse_uri(str(os.fspath(given)))
     if not place.is_local:
         raise ArgumentError(f"{function}: {name} {place.uri} is not local; use copy() between storages.")
 
 
-def _planned(
-    source: Location, target: Location, mine: StorageOptions, theirs: StorageOptions, *, recursive: bool
-) -> list[_Pair]:
-    """Return what is to be copied where, in the order of names."""
-    found = None if is_glob(source.key) else info(source, mine)
-    if found is not None and found.kind == "file":
-        folder = target.key.endswith("/")
-        there = info(target.at(target.key.rstrip("/")) if folder else target, theirs)
-        if folder or (there is not None and there.kind == "folder"):
-            target = target.join(source.name)
-            there = info(target, theirs)
-        return [_Pair(source, target, found.size, found.tag, None if there is None else there.size)]
-    if found is None and not is_glob(source.key):
-        raise SourceNotFoundError(
-            f"{source.uri}: The requested stream was not found: there is nothing to copy."
-        )
-    if found is not None and not recursive:
-        raise ArgumentError(
-            f"copy: {source.uri} is a folder; give recursive=True (--recursive) to copy all of it."
-        )
-    folder_of, files = list_all(source.at(source.key.rstrip("/")) if source.key != "/" else source, mine)
-    if not files:
-        raise SourceNotFoundError(f"{source.uri}: The requested stream was not found: no file is there.")
-    base = target.at(target.key.rstrip("/")) if target.key != "/" else target
-    there_now = (
-        {file.key: file.size for file in list_all(base, theirs)[1]} if _may_exist(base, theirs) else {}
-    )
-    start = len(folder_of.key.rstrip("/")) + 1 if folder_of.key else 0
-    pairs = []
-    for file in sorted(files, key=lambda file: file.key):
-        name = file.key[start:]
-        if ".." in name.split("/") or name.startswith("/"):
-            raise ArgumentError(
-                f"copy: the name {name!r} in {source.uri} leads out of {target.uri}; rename it first."
-            )
-        new = base.join(name)
-        pairs.append(_Pair(source.at(file.key), new, file.size, file.tag, there_now.get(new.key)))
-    return pairs
-
-
-def _may_exist(folder: Location, options: StorageOptions) -> bool:
-    return folder.protocol not in ("http", "https") and info(folder, options) is not None
-
-
-def _refuse_conflicts(pairs: Sequence[_Pair], same: Sequence[bool]) -> None:
+def _refuse_conflicts(pairs: Sequence[Pair], same: Sequence[bool]) -> None:
     conflict = next(
         (p for p, s in zip(pairs, same, strict=True) if not s and p.target_size is not None), None
     )
@@ -259,72 +210,52 @@ def _refuse_conflicts(pairs: Sequence[_Pair], same: Sequence[bool]) -> None:
         )
 
 
-# --------------------------------------------------------------------------- equal or not
-class _Details(NamedTuple):
-    md5: bytes | None
-    modified: float | None
-
-
-def _same(pair: _Pair, mine: StorageOptions, theirs: StorageOptions) -> bool:
+def _same(pair: Pair, mine: StorageOptions, theirs: StorageOptions, *, surely: bool = False) -> bool:
     """Tell whether the target is there and holds what the source holds."""
     if pair.target_size is None or pair.target_size != pair.size:
         return False
-    source, target = _details(pair.source, mine), _details(pair.target, theirs)
-    if source.md5 is None and target.md5 is not None and pair.source.is_local:
-        source = source._replace(md5=_local_md5(pair.source.key))
-    if target.md5 is None and source.md5 is not None and pair.target.is_local:
-        target = target._replace(md5=_local_md5(pair.target.key))
-    if source.md5 is not None and target.md5 is not None:
-        return source.md5 == target.md5
-    if source.modified is None or target.modified is None:
-        return False
-    return source.modified <= target.modified
-
-
-def _details(location: Location, options: StorageOptions) -> _Details:
-    with opened(location, options) as (place, own):
-        if place.is_local:
-            return _Details(None, os.stat(place.key).st_mtime)  # noqa: PTH116 - places are texts here
-        told = ask(filesystem(place, own), own, "info", place.path)
-    modified = next(
-        (
-            told[name]
-            for name in ("last_modified", "LastModified", "mtime", "created", "updated")
-            if told.get(name)
-        ),
-        None,
-    )
-    if isinstance(modified, dt.datetime):
-        modified = modified.timestamp()
-    return _Details(_known_md5(told), modified if isinstance(modified, int | float) else None)
-
-
-def _known_md5(told: Mapping[str, Any]) -> bytes | None:
-    """Return the MD5 of a file's content where the storage tells it."""
-    kept = getattr(told.get("content_settings"), "content_md5", None) or told.get("content_md5")
-    if kept:
-        return bytes(kept)
-    text = told.get("Content-MD5") or told.get("md5Hash")
-    if text:
-        return base64.b64decode(text)
-    # S3's ETag is the MD5 of what came in one part without a key of one's own; else it has a dash or another length.
-    tag = str(told.get("ETag", "")).strip('"')
-    if "LastModified" in told and len(tag) == _MD5_TEXT and not told.get("SSEKMSKeyId"):
-        return bytes.fromhex(tag)
-    return None
-
-
-def _local_md5(path: str) -> bytes:
-    with open(path, "rb") as file:  # noqa: PTH123 - places are texts here
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).digest()
+    return equal(pair.source, pair.target, mine, theirs, surely=surely)
 
 
 # --------------------------------------------------------------------------- bytes
+def _run(
+    pairs: Sequence[Pair],
+    same: Sequence[bool],
+    mine: StorageOptions,
+    theirs: StorageOptions,
+    *,
+    dry_run: bool = False,
+    show_progress: bool = False,
+    callback: Any = None,
+) -> Summary:
+    """Copy the pairs that are not the same."""
+    start = time.monotonic()
+    wanted = [pair for pair, there in zip(pairs, same, strict=True) if not there]
+    if not dry_run:
+        with Progress("copied", show=show_progress) as progress:
+            told = [progress.relative_update]
+            progress.set_size(sum(pair.size or 0 for pair in wanted))
+            if callback is not None:
+                callback.set_size(progress.size)
+                told.append(callback.relative_update)
+
+            def tell(count: int) -> None:
+                for each in told:
+                    each(count)
+
+            _copy_all(wanted, mine, theirs, tell)
+    items = (
+        Item(pair.source.uri, pair.target.uri, pair.size or 0, not there)
+        for pair, there in zip(pairs, same, strict=True)
+    )
+    return Summary(tuple(items), time.monotonic() - start, dry_run)
+
+
 def _copy_all(
-    pairs: Sequence[_Pair], mine: StorageOptions, theirs: StorageOptions, tell: Callable[[int], None]
+    pairs: Sequence[Pair], mine: StorageOptions, theirs: StorageOptions, tell: Callable[[int], object]
 ) -> None:
     done = 0
-    with ThreadPoolExecutor(_WORKERS) as pool:
+    with ThreadPoolExecutor(WORKERS) as pool:
         futures = [pool.submit(_copy_one, pair, mine, theirs, tell) for pair in pairs]
         try:
             for future in futures:
@@ -341,10 +272,15 @@ def _copy_all(
             raise
 
 
-def _copy_one(pair: _Pair, mine: StorageOptions, theirs: StorageOptions, tell: Callable[[int], None]) -> None:
+def _copy_one(
+    pair: Pair, mine: StorageOptions, theirs: StorageOptions, tell: Callable[[int], object]
+) -> None:
+    if copied_inside(pair.source, pair.target, mine, theirs, pair.size, pair.tag):
+        tell(pair.size or 0)
+        return
     digest = hashlib.md5(usedforsecurity=False)
     count = 0
-    expected = None if pair.source.is_local else _details(pair.source, mine).md5
+    expected = None if pair.source.is_local else details(pair.source, mine).md5
     with open_input(pair.source, mine, pair.size, pair.tag) as source, new_file(pair.target, theirs) as sink:
         for data in _chunks(source, pair.size):
             digest.update(data)

@@ -1,21 +1,24 @@
 """New files on any storage: written as a stream in bounded memory, visible under their name only when they are whole.
 
-On Azure and S3 a file goes up in blocks, some at once, each tried again as the retry policy says; committing them is
-what makes the file. On a local disk it is written beside its place and moved there. Elsewhere it is first written to a
+On Azure, S3 and Google a file goes up in blocks, each tried again as the retry policy says; committing them is what
+makes the file. On a local disk it is written beside its place and moved there. Elsewhere it is first written to a
 temporary file here.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import hashlib
 import io
+import json
 import tempfile
 from collections import deque
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import quote
 
 from mltable_lite.errors import StorageError, UnsupportedFeatureError
 from mltable_lite.storage.filesystem import filesystem, info, opened, replacing
@@ -31,9 +34,13 @@ if TYPE_CHECKING:
 
 BLOCK_BYTES = 8 * 1024 * 1024
 _BLOCKS_AT_ONCE = 4
-#: Both storages limit the number of blocks; after so many they are twice as long, so that terabytes fit.
+#: Azure and S3 limit the number of blocks; after so many they are twice as long, so that terabytes fit.
 _BLOCKS_OF_A_SIZE = 2000
 _TEMPORARY_BYTES = 64 * 1024 * 1024
+#: Azure's library hands a body that it sends in one request over as bytes; aiohttp warns of those that are larger.
+_LARGE_BYTES = 1024 * 1024
+#: What Google says to a piece that is not the last.
+_RESUME = 308
 
 
 class Sink(Protocol):
@@ -100,6 +107,8 @@ def _put(fs: Any, place: Location, options: StorageOptions, spooled: Any) -> Non
 class _Blocks(io.RawIOBase):
     """Collects blocks and sends them, some at once, while the next ones are written."""
 
+    at_once = _BLOCKS_AT_ONCE
+
     def __init__(self, fs: Any, path: str, policy: RetryPolicy) -> None:
         self.fs = fs
         self.path = path
@@ -128,13 +137,21 @@ class _Blocks(io.RawIOBase):
     def commit(self) -> int:
         """Make the file of what was written; return its bytes."""
         rest = bytes(self._pending)
-        if not self._count:
-            self._run(partial(self.whole, rest))
-            return self._size
+        if self._count:
+            self.end(rest)
+        else:
+            self.run(partial(self.whole, rest))
+        return self._size
+
+    def end(self, rest: bytes) -> None:
+        """Make the file of the blocks and what is left."""
         if rest:
             self._send(rest)
-        self._run(partial(self.finish, [future.result() for future in self._sent]))
-        return self._size
+        self.run(partial(self.finish, self.sent()))
+
+    def sent(self) -> list[Any]:
+        """Return what `send` returned for each block, when all are there."""
+        return [future.result() for future in self._sent]
 
     def abort(self) -> None:
         """Drop what was sent."""
@@ -142,10 +159,10 @@ class _Blocks(io.RawIOBase):
             future.cancel()
         if self._count:
             with contextlib.suppress(Exception):
-                self._run(self.drop)
+                self.run(self.drop)
 
     def _send(self, block: bytes) -> None:
-        if len(self._running) >= _BLOCKS_AT_ONCE:
+        if len(self._running) >= self.at_once:
             self._running.popleft().result()
         number, self._count = self._count, self._count + 1
         future = asyncio.run_coroutine_threadsafe(self._started(number, block), self.fs.loop)
@@ -156,7 +173,8 @@ class _Blocks(io.RawIOBase):
         await self.start()
         return await tried(self.policy, partial(self.send, number, block))
 
-    def _run(self, work: Callable[[], Awaitable[Any]]) -> Any:
+    def run(self, work: Callable[[], Awaitable[Any]]) -> Any:
+        """Return what a request of the storage returns, tried again as the policy says."""
         return wait(self.fs, tried(self.policy, work))
 
     # What the storages do differently.
@@ -195,6 +213,9 @@ class _AzureBlocks(_Blocks):
             await client.commit_block_list(blocks, content_settings=self._settings())
 
     async def whole(self, data: bytes) -> None:
+        if len(data) > _LARGE_BYTES:
+            await self.finish([await self.send(0, data)])
+            return
         async with self._client() as client:
             await client.upload_blob(
                 io.BytesIO(data), overwrite=True, validate_content=True, content_settings=self._settings()
@@ -244,4 +265,79 @@ class _S3Blocks(_Blocks):
         return await self.fs._call_s3(method, Bucket=bucket, Key=key, **kwargs)  # noqa: SLF001 - the asynchronous face
 
 
-_BLOCKS: dict[str, type[_Blocks]] = {"abfs": _AzureBlocks, "s3": _S3Blocks}
+class _GoogleBlocks(_Blocks):
+    """A resumable upload: pieces one after the other, the last of which makes the file.
+
+    Source: "Perform resumable uploads" of Google Cloud Storage's manual.
+    """
+
+    at_once = 1
+    _url = ""
+    _done = 0
+    _last_tried: int | None = None
+
+    async def send(self, number: int, block: bytes) -> None:
+        again, self._last_tried = number == self._last_tried, number
+        if number == 0:
+            self._url = await self._begun()
+        start = (await self._held("*") or 0) if again and number else self._done
+        rest = block[start - self._done :]
+        if rest:
+            await self._put(f"bytes {start}-{start + len(rest) - 1}/*", rest)
+        self._done += len(block)
+
+    def end(self, rest: bytes) -> None:
+        self.sent()
+        self.run(partial(self._ended, rest))
+
+    async def _ended(self, rest: bytes) -> None:
+        total = self._done + len(rest)
+        again, self._last_tried = self._last_tried == -1, -1
+        held = await self._held(str(total)) if again else self._done
+        if held is None:  # the answer was lost, not the file
+            return
+        piece = rest[held - self._done :]
+        span = f"{held}-{total - 1}" if piece else "*"
+        self._compared(json.loads(await self._put(f"bytes {span}/{total}", piece)))
+
+    async def whole(self, data: bytes) -> None:
+        if not data:  # servers differ about a body of nothing
+            await self.fs._pipe_file(self.path, data)  # noqa: SLF001 - the asynchronous face
+            return
+        self._compared(await self._post({"uploadType": "media"}, json_out=True, data=io.BytesIO(data)))
+
+    async def drop(self) -> None:
+        await self.fs._call("DELETE", self._url)  # noqa: SLF001 - the asynchronous face
+
+    def _compared(self, told: dict[str, Any]) -> None:
+        if told.get("md5Hash", "") not in ("", base64.b64encode(self.md5.digest()).decode()):
+            raise StorageError(
+                f"{self.path}: the storage holds other bytes than were sent. Write the file again."
+            )
+
+    async def _begun(self) -> str:
+        headers, _ = await self._post({"uploadType": "resumable"})
+        return str(headers["Location"])
+
+    async def _post(self, query: dict[str, str], **more: Any) -> Any:
+        bucket, key, _ = self.fs.split_path(self.path)
+        path = f"{self.fs._location}/upload/storage/v1/b/{quote(bucket, safe='')}/o"  # noqa: SLF001
+        return await self.fs._call("POST", path, name=key, **query, **more)  # noqa: SLF001
+
+    async def _put(self, span: str, data: bytes) -> bytes:
+        _, content = await self.fs._call(  # noqa: SLF001
+            "PUT", self._url, headers={"Content-Range": span}, data=io.BytesIO(data)
+        )
+        return bytes(content)
+
+    async def _held(self, total: str) -> int | None:
+        """Return how many bytes the storage has; `None` when it has made the file."""
+        status, headers, _, _ = await self.fs._request(  # noqa: SLF001
+            "PUT", self._url, headers={"Content-Range": f"bytes */{total}"}
+        )
+        if status != _RESUME:
+            return None
+        return int(headers["Range"].rpartition("-")[2]) + 1 if "Range" in headers else 0
+
+
+_BLOCKS: dict[str, type[_Blocks]] = {"abfs": _AzureBlocks, "s3": _S3Blocks, "gs": _GoogleBlocks}

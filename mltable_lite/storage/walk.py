@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mltable_lite.errors import SourceNotFoundError, UnsupportedFeatureError
 from mltable_lite.storage.failures import storage_error, storage_errors
-from mltable_lite.storage.filesystem import filesystem, info
+from mltable_lite.storage.filesystem import filesystem, info, local_tag
 from mltable_lite.storage.pages import names
 from mltable_lite.storage.resolve import resolve
 
@@ -108,7 +108,8 @@ def _local_children(folder: Location) -> Iterator[Child]:
                 if entry.is_dir():
                     yield Child(entry.path, entry.name, is_folder=True, size=None)
                 elif entry.is_file():
-                    yield Child(entry.path, entry.name, is_folder=False, size=entry.stat().st_size)
+                    stat = entry.stat()
+                    yield Child(entry.path, entry.name, False, stat.st_size, local_tag(stat))
                 elif entry.is_symlink():
                     raise _broken_link(entry.path)
 
@@ -134,7 +135,8 @@ def _local_files(
         elif entry.is_dir():
             folders.append(entry.path)
         elif entry.is_file():
-            yield Found(entry.path, entry.stat().st_size)
+            stat = entry.stat()
+            yield Found(entry.path, stat.st_size, local_tag(stat))
         elif entry.is_symlink():
             raise _broken_link(entry.path)
     for path in folders:

@@ -18,6 +18,7 @@ from test_matrix import STEPS, table, write
 
 import mltable_lite as mltable
 from mltable_lite.errors import ArgumentError, SchemaMismatchError
+from mltable_lite.output import iterate
 
 KINDS = ["csv", "parquet", "jsonl", "delta"]
 
@@ -95,6 +96,18 @@ def test_a_late_misfit_comes_after_the_rows_before_it(tmp_path, max_memory):
     with pytest.raises(SchemaMismatchError, match="oops"):
         read()
     assert seen == 301
+
+
+def test_a_big_partition_is_given_out_while_it_is_decoded(tmp_path, monkeypatch):
+    monkeypatch.setattr(iterate, "_BIG_PARTITION_BYTES", 2**20)
+    rows = 200_000
+    (tmp_path / "a.csv").write_text("x,t\n" + '1,"two\nlines"\n' * rows + 'oops,"x\ny"\n')
+    made = mltable.from_delimited_files([{"folder": str(tmp_path)}], support_multi_line=True)
+    assert made.get_partition_count() == 1
+    batches = made.to_arrow_batches()
+    assert 0 < batches.read_next_batch().num_rows < rows
+    with pytest.raises(SchemaMismatchError, match=f"a.csv:{2 * rows + 2}"):
+        batches.read_all()
 
 
 # --------------------------------------------------------------------------- bounded

@@ -9,6 +9,8 @@ import pytest
 from storage.servers import (  # noqa: F401 - fixtures of the whole folder
     azurite,
     azurite_session,
+    gs,
+    gs_session,
     s3,
     s3_session,
     server,

@@ -31,11 +31,11 @@ from typing import Any
 from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector, web
 from yarl import URL
 
+# The name of the host stays ours, so that the storage names itself as its clients do.
 OF_THE_CONNECTION = {
     "connection",
     "keep-alive",
     "transfer-encoding",
-    "host",
     "content-encoding",
     "content-length",
 }
@@ -110,6 +110,7 @@ class Proxy:
         headers = {k: v for k, v in request.headers.items() if k.lower() not in dropped}
         url = URL(f"http://{self.upstream}{request.raw_path}", encoded=True)
         body = await request.read()
+        told["sent"] = len(body)
         session = request.app[SESSION]
         try:
             async with session.request(

@@ -1,4 +1,5 @@
-"""Real storages for tests, each behind a proxy that counts and spoils: Azurite, moto's S3, a web server.
+"""Real storages for tests, each behind a proxy that counts and spoils: Azurite, moto's S3, an emulator of Google's
+storage, a web server.
 
 Fixtures for a whole session; the servers listen on ports that the system gives and are ended by their own process.
 Run as a program, ``python servers.py s3`` or ``python servers.py web FOLDER`` is one such server.
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -34,6 +36,8 @@ ACCOUNT = "devstoreaccount1"
 #: The emulator's key is public: it stands in its documentation.
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 START_SECONDS = 60
+# Else gcsfs' own class, which stands beside ours here, asks Google about the emulator's bucket.
+os.environ["GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"] = "false"
 
 
 # --------------------------------------------------------------------------- processes
@@ -225,6 +229,16 @@ def s3_session() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
+def gs_session() -> Iterator[Server]:
+    with ExitStack() as stack:
+        port = stack.enter_context(listening(sys.executable, HERE / "gs_server.py"))
+        proxy = stack.enter_context(proxied(port))
+        uris = [f"http://127.0.0.1:{port}" for port in (proxy.port, port)]
+        options, direct = ({"token": "anon", "project": "p", "endpoint_url": uri} for uri in uris)
+        yield Server("gs", "gs://data", options, proxy, direct, "gs://data")
+
+
+@pytest.fixture(scope="session")
 def web_session(tmp_path_factory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("web")
     with ExitStack() as stack:
@@ -247,16 +261,24 @@ def s3(s3_session) -> Server:
 
 
 @pytest.fixture
+def gs(gs_session) -> Server:
+    """An emulator of Google Cloud Storage, behind the proxy; a folder of its own for each test."""
+    return gs_session.own()
+
+
+@pytest.fixture
 def website(web_session) -> Server:
     """A web server that knows ranges and ETags, behind the proxy; a folder of its own for each test."""
     return web_session.own()
 
 
-@pytest.fixture(params=["azure", "s3", "http"])
+FIXTURES = {"azure": "azurite", "s3": "s3", "gs": "gs", "http": "website"}
+
+
+@pytest.fixture(params=FIXTURES)
 def server(request) -> Server:
-    """Each of the three storages."""
-    names = {"azure": "azurite", "s3": "s3", "http": "website"}
-    return request.getfixturevalue(names[request.param])
+    """Each of the four storages."""
+    return request.getfixturevalue(FIXTURES[request.param])
 
 
 # --------------------------------------------------------------------------- programs

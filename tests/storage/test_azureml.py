@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import multiprocessing
 import pickle
 import threading
@@ -15,8 +16,9 @@ import pytest
 from fsspec.callbacks import Callback
 from storage.servers import ACCOUNT, KEY, endpoint_of
 
+import mltable_lite
 from mltable_lite import assets, datastores
-from mltable_lite.errors import ArgumentError, SourceNotFoundError, TargetExistsError
+from mltable_lite.errors import ArgumentError, SourceNotFoundError, StorageError, TargetExistsError
 from mltable_lite.storage.azureml import AzureMachineLearningFileSystem
 
 LONG = "azureml://subscriptions/s/resourceGroups/r/providers/Microsoft.MachineLearningServices/workspaces/w/"
@@ -289,30 +291,101 @@ def test_a_transaction_lets_files_appear_together_or_not_at_all(fs):
     assert fs.find("", maxdepth=1) == ["one", "top.txt"]
 
 
-def test_readers_see_the_old_or_the_new_file_while_it_is_replaced(fs):
-    sizes = (10_000, 200_000)
-    contents = [bytes([i]) * sizes[i] for i in (0, 1)]
-    fs.pipe_file("f", contents[0])
-    stop = threading.Event()
+#: Longer than one request brings, so that a reader asks several times.
+OLD, NEW = b"\1" * 9_000_000, b"\2" * 9_000_000
 
-    def write():
-        i = 0
-        while not stop.is_set():
-            i = 1 - i
-            fs.pipe_file("f", contents[i])
 
-    writer = threading.Thread(target=write)
-    writer.start()
-    try:
-        seen = {fs.cat("f") for _ in range(200)}
-        give_up = time.monotonic() + 30
-        while len(seen) < 2 and time.monotonic() < give_up:
-            seen.add(fs.cat("f"))
-    finally:
-        stop.set()
-        writer.join()
-    assert seen <= set(contents)
-    assert len(seen) == 2
+class Replacing:
+    """Replaces a file again and again, by one content and the other, until its block ends."""
+
+    def __init__(self, put, contents):
+        self.put, self.contents = put, contents
+        self.stop, self.count = threading.Event(), 0
+        self.thread = threading.Thread(target=self._run)
+
+    def _run(self):
+        while not self.stop.is_set():
+            self.count += 1
+            self.put(self.contents[self.count % 2])
+            time.sleep(0.05)  # a reader that never gets through would prove nothing
+
+    def __enter__(self):
+        self.put(self.contents[0])
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop.set()
+        self.thread.join()
+
+
+@pytest.fixture(params=["local", "azure"])
+def kept_fs(request, workplace):
+    """The filesystem on storages that tell one version of a file from another."""
+    if request.param == "local":
+        return datastores.register_local("store", workplace / "data").filesystem()
+    azurite = request.getfixturevalue("azurite")
+    name = azurite.uri.rpartition("/")[2]
+    given = {"account_key": KEY, "endpoint": endpoint_of(azurite), "create_if_not_exists": True}
+    return datastores.register_azure_blob_container("store", name, ACCOUNT, **given).filesystem()
+
+
+def seen_while_replaced(replacing, read):
+    """Return what readers saw: whole contents, and how often they were told that the file had changed."""
+    seen, changed = [], 0
+    give_up = time.monotonic() + 30
+    with replacing:
+        while time.monotonic() < give_up and (replacing.count < 20 or len(set(seen)) < 2):
+            try:
+                seen.append(read())
+            except StorageError as error:
+                assert "has changed since it was listed" in str(error)  # noqa: PT017
+                changed += 1
+    return set(seen), changed
+
+
+@pytest.mark.parametrize("length", [len(OLD), len(NEW) // 2])
+def test_readers_see_the_old_or_the_new_file_while_it_is_replaced(kept_fs, length):
+    contents = (OLD, NEW[:length])
+    seen, _ = seen_while_replaced(
+        Replacing(lambda data: kept_fs.pipe_file("f", data), contents), lambda: kept_fs.cat("f")
+    )
+    assert seen == set(contents)
+
+
+def test_a_file_that_is_open_stays_what_it_was_or_is_an_error(kept_fs):
+    kept_fs.pipe_file("f", OLD)
+    with kept_fs.open("f") as file:
+        first = file.read(1_000_000)
+        kept_fs.pipe_file("f", NEW)
+        try:
+            rest = file.read()
+        except StorageError as error:
+            assert "has changed since it was listed" in str(error)  # noqa: PT017
+        else:
+            assert first + rest == OLD
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+def test_a_table_has_the_old_or_the_new_rows_while_its_file_is_replaced(kept_fs, kind):
+    def content(number):
+        frame = pd.DataFrame({"x": [number] * 300_000, "y": range(300_000)})
+        file = io.BytesIO()
+        frame.to_parquet(file, row_group_size=30_000) if kind == "parquet" else frame.to_csv(
+            file, index=False
+        )
+        return file.getvalue()
+
+    make = mltable_lite.from_parquet_files if kind == "parquet" else mltable_lite.from_delimited_files
+
+    def read():
+        table = make([{"file": kept_fs.unstrip_protocol(f"f.{kind}")}]).to_arrow_table()
+        return tuple(sorted(set(table.column("x").to_pylist()))), table.num_rows
+
+    seen, _ = seen_while_replaced(
+        Replacing(lambda data: kept_fs.pipe_file(f"f.{kind}", data), (content(1), content(2))), read
+    )
+    assert seen == {((1,), 300_000), ((2,), 300_000)}
 
 
 # --------------------------------------------------------------------------- changing
@@ -440,8 +513,8 @@ def test_a_download_that_fails_leaves_nothing_under_the_final_name(any_fs, workp
     def fail(*_):
         raise OSError("connection lost")
 
-    monkeypatch.setattr("mltable_lite.storage.azureml_moves.pour", fail)
-    with pytest.raises(OSError, match="connection lost"):
+    monkeypatch.setattr("mltable_lite.storage.transfer._chunks", fail)
+    with pytest.raises(StorageError, match="connection lost"):
         any_fs.get("f", str(workplace / "f"))
     assert not (workplace / "f").exists()
     assert [p.name for p in workplace.iterdir() if p.name.endswith(".tmp")] == []

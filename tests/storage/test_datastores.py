@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import pickle
 import subprocess
 import sys
@@ -17,8 +18,10 @@ from mltable_lite import datastores
 from mltable_lite.errors import (
     AccessDeniedError,
     ArgumentError,
+    MLTableNotFoundError,
     SourceNotFoundError,
     SpecError,
+    StorageError,
     TargetExistsError,
     UnsupportedFeatureError,
 )
@@ -329,8 +332,11 @@ def test_a_reference_that_leads_nowhere_says_where_it_stands(monkeypatch, refere
 def test_a_file_share_is_written_down_and_refused_when_it_is_used(workplace):
     store = datastores.register_azure_file_share("share", "s", "acc", account_key="env:K")
     assert "file_share_name: s" in (workplace / ".mltable/datastores/share.yml").read_text()
-    with pytest.raises(UnsupportedFeatureError, match="mount the share"):
-        store.filesystem().ls()
+    for use in (store.filesystem().ls, lambda: mltable_lite.load(store.path("t")), store.as_download):
+        with pytest.raises(
+            UnsupportedFeatureError, match=r"(?s)Mount the share.*azcopy copy 'https://acc\.file\.core"
+        ):
+            use()
 
 
 # --------------------------------------------------------------------------- secrets
@@ -530,6 +536,25 @@ def test_a_container_is_made_on_request_only(container):
     assert "made-1-" + container[0] not in names
 
 
+def test_a_missing_container_is_told_when_it_is_read_and_written(container, workplace):
+    _, endpoint, _ = container
+    store = datastores.register_azure_blob_container(
+        "none", "not-there", ACCOUNT, account_key=KEY, endpoint=endpoint
+    )
+    with pytest.raises(
+        MLTableNotFoundError, match="paths/t does not exist, and neither does azureml://datastores/none"
+    ):
+        mltable_lite.load(store.path("t"))
+    (workplace / "a.txt").write_text("a")
+    for write in (
+        lambda: store.upload_files(["a.txt"], show_progress=False),
+        lambda: store.filesystem().pipe_file("a.txt", b"a"),
+        lambda: mltable_lite.write(pd.DataFrame({"x": [1]}), store.path("t")),
+    ):
+        with pytest.raises(SourceNotFoundError, match="there is no container 'not-there'"):
+            write()
+
+
 def test_a_sas_opens_what_it_is_for_and_is_not_in_the_error(container):
     name, endpoint, service = container
     service.get_blob_client(name, "a.csv").upload_blob(b"x\n1\n")
@@ -606,6 +631,24 @@ def test_a_bucket_of_s3_is_a_datastore(s3):
     assert mltable_lite.from_delimited_files([{"folder": store.path("d")}]).count_rows() == 2
 
 
+def test_a_bucket_of_google_is_a_datastore(gs):
+    store = datastores.register_gcs(
+        "bucket",
+        "data",
+        prefix=gs.uri.partition("data/")[2],
+        anonymous=True,
+        project="p",
+        endpoint=gs.direct["endpoint_url"],
+    )
+    pd.DataFrame({"x": [1, 2]}).to_csv(store.path("d/a.csv"), index=False)
+    assert gs.names() == ["d/a.csv"]
+    assert store.filesystem().glob("**/*.csv") == ["d/a.csv"]
+    assert mltable_lite.from_delimited_files([{"folder": store.path("d")}]).count_rows() == 2
+    deltalake.write_deltalake("t", pa.table({"x": [5]}))
+    store.upload("t", "t", show_progress=False)
+    assert mltable_lite.from_delta_lake(store.path("t")).to_pandas_dataframe()["x"].tolist() == [5]
+
+
 # --------------------------------------------------------------------------- moving files
 def test_a_folder_is_uploaded_and_what_is_there_is_kept(workplace, capsys):
     store = local()
@@ -649,7 +692,60 @@ def test_files_are_downloaded_under_their_paths(workplace):
     (workplace / "out/d/a.txt").write_text("mine")
     assert store.download(target_path="out", show_progress=False) == 1
     assert (workplace / "out/d/a.txt").read_text() == "mine"
-    assert store.download(target_path="out", overwrite=True, show_progress=False) == 3
+    assert store.download(target_path="out", overwrite=True, show_progress=False) == 1  # the others are equal
+    assert (workplace / "out/d/a.txt").read_text() == "a"
     with pytest.raises(SourceNotFoundError, match="there are no files"):
         store.download(target_path="out", prefix="nothing")
     assert sorted(p.name for p in __import__("pathlib").Path(store.as_download()).iterdir()) == ["c.txt", "d"]
+
+
+def test_files_of_a_container_are_moved_with_checksums_and_again_only_where_they_differ(
+    container, workplace, capsys
+):
+    name, endpoint, service = container
+    store = datastores.register_azure_blob_container(
+        "blob", name, ACCOUNT, account_key=KEY, endpoint=endpoint
+    )
+    (workplace / "src/sub").mkdir(parents=True)
+    for file in ("a.txt", "sub/b.txt"):
+        (workplace / "src" / file).write_text(file)
+    store.upload("src", "up")
+    assert capsys.readouterr().out == "upload to blob: 2 files\n"
+    kept = service.get_blob_client(name, "up/a.txt").get_blob_properties()
+    assert bytes(kept.content_settings.content_md5) == hashlib.md5(b"a.txt").digest()
+    service.get_blob_client(name, "up/sub/b.txt").upload_blob(b"other", overwrite=True)
+    store.upload("src", "up", overwrite=True)
+    assert capsys.readouterr().out == "upload to blob: 1 file, 1 kept as they are\n"
+    assert service.get_blob_client(name, "up/a.txt").get_blob_properties().etag == kept.etag
+    assert store.download("out", "up", show_progress=False) == 2
+    assert (workplace / "out/up/sub/b.txt").read_text() == "sub/b.txt"
+    (workplace / "out/up/a.txt").write_text("a.tx!")  # of the same size
+    assert store.download("out", "up", overwrite=True) == 1
+    told = capsys.readouterr()
+    assert told.out == "download from blob: 1 file, 1 kept as they are\n"
+    assert "copied 5 bytes of 5 bytes" in told.err
+
+
+def test_a_download_whose_bytes_are_damaged_on_the_way_is_never_written(azurite, workplace):
+    proxied = f"http://127.0.0.1:{azurite.proxy.port}"
+    root = azurite.uri.removeprefix("az://data/")
+    store = datastores.register_azure_blob_container(
+        "blob", "data", ACCOUNT, account_key=KEY, endpoint=proxied
+    )
+    (workplace / "x.bin").write_bytes(b"x" * 1000)
+    store.upload_files(["x.bin"], target_path=root, show_progress=False)
+    azurite.proxy.fault({"do": "flip", "data": True, "method": "GET", "match": "x.bin"})
+    with pytest.raises(StorageError, match=r"x\.bin: the bytes do not have the MD5"):
+        store.download("out", root, show_progress=False)
+    with pytest.raises(StorageError, match=r"x\.bin: the bytes do not have the MD5"):
+        store.filesystem().get(f"{root}/x.bin", "out.bin")
+    assert not list((workplace / "out").rglob("*.bin"))
+    assert not (workplace / "out.bin").exists()
+
+
+def test_a_blob_whose_name_leads_out_of_the_folder_is_refused(s3, workplace):
+    s3.fs().call_s3("put_object", Bucket="data", Key=s3.uri.rpartition("/")[2] + "/t/../../evil", Body=b"x")
+    store = datastores.register_fsspec("bucket", s3.uri, **s3.direct)
+    with pytest.raises(ArgumentError, match="leads out of|leaves|must not leave"):
+        store.download("in", show_progress=False)
+    assert not (workplace / "in").exists()

@@ -98,7 +98,7 @@ FAULTS = {
 }
 
 
-SERVERS = {"azure": "azurite_session", "s3": "s3_session", "http": "web_session"}
+SERVERS = {"azure": "azurite_session", "s3": "s3_session", "gs": "gs_session", "http": "web_session"}
 
 
 def kinds(fault: str, name: str) -> list[str]:
@@ -145,7 +145,11 @@ def test_the_matrix_has_every_fault_format_and_storage():
 def test_a_fault_gives_the_right_rows_or_one_error_in_time(fault, name, stored):
     server, root, rows = stored(name)
     given = FAULTS[fault]
-    ends = "(?=.*(comp=list|list-type))" if given.listing else r"(?=.*\.(parquet|csv|jsonl)$)"
+    ends = (
+        r"(?=.*(comp=list|list-type|/o\?))"
+        if given.listing
+        else r"(?=.*\.(parquet|csv|jsonl)(\?alt=media)?$)"
+    )
     server.proxy.fault(
         *({**given.do, "match": rf"{ends}.*faults(/|%2F){kind}"} for kind in kinds(fault, name))
     )

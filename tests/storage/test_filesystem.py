@@ -4,11 +4,13 @@ import contextlib
 import multiprocessing
 import os
 import pickle
+import sys
 
 import pytest
 
 from mltable_lite.errors import AccessDeniedError, SourceNotFoundError, StorageError, UnsupportedFeatureError
 from mltable_lite.storage import filesystem as storage
+from mltable_lite.storage import google
 from mltable_lite.storage.listing import FileEntry
 from mltable_lite.storage.options import StorageOptions
 from mltable_lite.storage.transfer import copy_file
@@ -136,7 +138,10 @@ def as_nobody():
             os.seteuid(0)
 
 
-def test_a_missing_package_and_an_unknown_datastore_say_what_to_do(workplace):
+def test_a_missing_package_and_an_unknown_datastore_say_what_to_do(workplace, monkeypatch):
+    google._filesystem_class.cache_clear()
+    monkeypatch.setitem(sys.modules, "gcsfs", None)
+    monkeypatch.setitem(sys.modules, "gcsfs.core", None)
     with pytest.raises(UnsupportedFeatureError, match="pip install gcsfs"):
         storage.read_text(parse_uri("gs://bucket/a.csv"))
     with pytest.raises(SourceNotFoundError, match="no datastore 'd'; none is registered. Register it with"):

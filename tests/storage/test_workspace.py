@@ -1,5 +1,5 @@
 """Names that are not registered are asked for in an Azure ML workspace: through a client like azure-ai-ml's, and the
-real azure-ai-ml over a small fake of its REST calls where it is installed."""
+real azure-ai-ml over a small fake of its REST calls."""
 
 from __future__ import annotations
 
@@ -254,7 +254,7 @@ class _Workspace(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def ml_client():
-    ml = pytest.importorskip("azure.ai.ml", reason="azure-ai-ml is not installed")
+    from azure.ai.ml import MLClient
     from azure.core.credentials import AccessToken
     from azure.core.pipeline.transport import RequestsTransport
 
@@ -273,7 +273,7 @@ def ml_client():
         def get_token(self, *scopes, **options):
             return AccessToken("token", int(time.time()) + 3600)
 
-    yield ml.MLClient(Token(), "s", "r", "w", transport=Here())
+    yield MLClient(Token(), "s", "r", "w", transport=Here())
     server.shutdown()
     server.server_close()
     thread.join()
