@@ -32,7 +32,9 @@ _THREADS = 32
 _AHEAD = 64
 _CHUNK = 256
 _LOCAL_FILES = 64
-_TAIL_BYTES = 16 * 1024
+#: What is read of a file's end, where a byte is cheap and where a request is dear.
+_LOCAL_TAIL_BYTES = 16 * 1024
+_REMOTE_TAIL_BYTES = 64 * 1024
 
 
 class _Cache(Generic[T]):
@@ -166,7 +168,8 @@ def read_tail(file: InputFile, token: str) -> bytes:
     size = file.size
     if not size:
         return b""
-    tail = file.read_range(max(size - _TAIL_BYTES, 0), size)
+    most = _LOCAL_TAIL_BYTES if are_local([file]) else _REMOTE_TAIL_BYTES
+    tail = file.read_range(max(size - most, 0), size)
     footer = footer_in(tail)
     if footer is not None:
         tail = tail[-len(footer) - TRAILER_BYTES :]
