@@ -2,8 +2,9 @@
 
     python benchmarks/fidelity.py [--small] [--rounds 5] [--only csv]
 
-Both read the same columns of the same files into a pandas frame, on one thread. Seconds are those of the processor,
-so that what else the machine does counts little. Every measurement is a fresh process; README.md explains.
+Both read the same columns of the same files into a pandas frame: on one thread, in seconds of the processor, so that
+what else the machine does counts little; and on all cores, in seconds. Every measurement is a fresh process; README.md
+explains.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ INTEGERS, FLOATS, DATES = (
 
 
 def plain(format_name: str, folder: Path, names: list[str]):
-    """Return a frame as pyarrow alone reads it."""
+    """Return a frame as pyarrow alone reads it, on as many threads as it takes, or as we are told to take: one."""
     import pyarrow as pa
     import pyarrow.csv as pa_csv
     import pyarrow.json as pa_json
@@ -47,18 +48,19 @@ def plain(format_name: str, folder: Path, names: list[str]):
 
     schema = pa.schema([(name, kind(name)) for name in names])
     tables = []
+    threads = "MLTABLE_LITE_THREADS" not in os.environ
     for file in sorted(folder.iterdir()):
         if format_name == "csv":
             convert = pa_csv.ConvertOptions(
                 column_types=schema, include_columns=names, strings_can_be_null=True, null_values=[""]
             )
             tables.append(
-                pa_csv.read_csv(file, pa_csv.ReadOptions(use_threads=False), convert_options=convert)
+                pa_csv.read_csv(file, pa_csv.ReadOptions(use_threads=threads), convert_options=convert)
             )
         else:
             parse = pa_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
-            tables.append(pa_json.read_json(file, pa_json.ReadOptions(use_threads=False), parse))
-    return pa.concat_tables(tables).to_pandas(use_threads=False, split_blocks=True)
+            tables.append(pa_json.read_json(file, pa_json.ReadOptions(use_threads=threads), parse))
+    return pa.concat_tables(tables).to_pandas(use_threads=threads, split_blocks=True)
 
 
 def ours(format_name: str, folder: Path, names: list[str]):
@@ -69,13 +71,13 @@ def ours(format_name: str, folder: Path, names: list[str]):
     return opened([{"folder": str(folder)}]).keep_columns(names).to_pandas_dataframe()
 
 
-def measure(library: str, format_name: str, folder: Path, selection: str) -> float:
-    """Return the processor's seconds of one read in this process."""
+def measure(library: str, format_name: str, folder: Path, selection: str) -> tuple[float, float]:
+    """Return the processor's seconds, and the seconds, of one read in this process."""
     read, names = {"plain": plain, "ours": ours}[library], SELECTIONS[selection]
     read(format_name, TINY.folder / format_name, names)  # imports, and what is made once
-    start = time.process_time()
+    start = time.process_time(), time.perf_counter()
     frame = read(format_name, folder / format_name, names)
-    seconds = time.process_time() - start
+    seconds = time.process_time() - start[0], time.perf_counter() - start[1]
     assert list(frame.columns) == names
     return seconds
 
@@ -95,23 +97,25 @@ def main() -> None:
         library, format_name, selection = options.one
         print(json.dumps(measure(library, format_name, folder, selection)))
         return
-    print("| | plain | ours | ours / plain |\n|---|---:|---:|---:|")
+    print("| | one thread: plain | ours | ours / plain | all cores: plain | ours | ours / plain |")
+    print("|---|---:|---:|---:|---:|---:|---:|")
     for format_name in options.only.split(","):
         for selection in SELECTIONS:
-            seconds: dict[str, list[float]] = {"plain": [], "ours": []}
-            for _ in range(options.rounds):
-                for library, measured in seconds.items():
-                    command = [sys.executable, __file__, *["--small"] * options.small]
-                    command += ["--one", library, format_name, selection]
-                    done = subprocess.run(
-                        command, capture_output=True, text=True, check=True, env=_one_thread()
-                    )
-                    measured.append(json.loads(done.stdout))
-            alone, here = min(seconds["plain"]), min(seconds["ours"])
-            print(
-                f"| {format_name}, {selection} | {alone:.2f} s | {here:.2f} s | {here / alone:.2f} |",
-                flush=True,
-            )
+            cells = []
+            for one_thread in (True, False):
+                seconds: dict[str, list[float]] = {"plain": [], "ours": []}
+                for _ in range(options.rounds):
+                    for library, measured in seconds.items():
+                        command = [sys.executable, __file__, *["--small"] * options.small]
+                        command += ["--one", library, format_name, selection]
+                        environment = _one_thread() if one_thread else None
+                        done = subprocess.run(
+                            command, capture_output=True, text=True, check=True, env=environment
+                        )
+                        measured.append(json.loads(done.stdout)[0 if one_thread else 1])
+                alone, here = min(seconds["plain"]), min(seconds["ours"])
+                cells += [f"{alone:.2f} s", f"{here:.2f} s", f"{here / alone:.2f}"]
+            print(f"| {format_name}, {selection} | {' | '.join(cells)} |", flush=True)
 
 
 def _one_thread() -> dict[str, str]:

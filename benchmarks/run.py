@@ -61,7 +61,7 @@ def install_reference() -> bool:
 
 
 def warm(folder: Path) -> None:
-    """Read every file once, so that no library pays for the disk."""
+    """Read every file once, so that no library pays for the disk: memory may have been wanted since the last one."""
     for file in folder.rglob("*"):
         if file.is_file():
             with file.open("rb") as stream:
@@ -147,6 +147,7 @@ def measure_task(
         first = number % len(libraries)
         for library in libraries[first:] + libraries[:first]:
             if not (measured[library] and "error" in measured[library][0]):
+                warm(folder)
                 measured[library].append(run_once(library, format_name, task, folder, threads))
     results = {library: summarise(each) for library, each in measured.items()}
     good = [r for r in results.values() if "error" not in r]
@@ -249,8 +250,6 @@ def main() -> None:
     target.parent.mkdir(exist_ok=True)
     for dataset in DATASETS:
         tasks = [task for task in ARGUMENTS if wanted(options.only, dataset, task)]
-        if tasks:
-            warm(size.folder / dataset)
         for task in tasks:
             print(f"{dataset}/{task} ...", file=sys.stderr, flush=True)
             every[f"{dataset}/{task}"] = measure_task(

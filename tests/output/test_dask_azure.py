@@ -2,14 +2,13 @@
 
 import pickle
 
+import distributed
 import pytest
 from pandas.testing import assert_frame_equal
 from storage.servers import KEY, azurite, azurite_session  # noqa: F401 - fixtures
 from test_matrix import write
 
 import mltable_lite as mltable
-
-distributed = pytest.importorskip("distributed")
 
 
 @pytest.fixture(scope="module")

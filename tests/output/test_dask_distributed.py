@@ -1,13 +1,12 @@
 """dask DataFrames on a cluster: two worker processes, tasks and errors that cross between them."""
 
+import distributed
 import pytest
 from pandas.testing import assert_frame_equal
 from test_matrix import STEPS, table, write
 
 import mltable_lite as mltable
 from mltable_lite.errors import ConversionWarning, SchemaMismatchError
-
-distributed = pytest.importorskip("distributed")
 
 
 @pytest.fixture(scope="module")
