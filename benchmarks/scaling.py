@@ -128,6 +128,8 @@ def _csv(rows: int, files: int) -> Path:
 def _names(kind: str, count: int) -> Path:
     """Return a folder of one tiny file under many names; a file system takes only so many names for one file."""
     tiny = min((TINY.folder / kind).iterdir())
+    if kind == "parquet":  # of one row group, as small files are
+        tiny = next(_parquet(100, 1).iterdir())
 
     def make(folder: Path) -> None:
         for number in range(count):
@@ -139,7 +141,7 @@ def _names(kind: str, count: int) -> Path:
             else:
                 os.link(first, place / f"f{number:06d}{tiny.suffix}")
 
-    return _once(f"{kind}-names-{count}", make)
+    return _once(f"{kind}-names-{tiny.stem}-{count}", make)
 
 
 # --------------------------------------------------------------------------- cases

@@ -34,6 +34,8 @@ _CHUNK = 256
 _LOCAL_FILES = 64
 #: What is read of a file's end, where a byte is cheap and where a request is dear.
 _LOCAL_TAIL_BYTES = 16 * 1024
+#: About what a small file's footer takes.
+_FOOTER_BYTES = 4 * 1024
 _REMOTE_TAIL_BYTES = 64 * 1024
 
 
@@ -45,6 +47,11 @@ class _Cache(Generic[T]):
         self._held_bytes = 0
         self._held: OrderedDict[tuple[str, str], tuple[T, int]] = OrderedDict()
         self._lock = threading.Lock()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no room for more of the first."""
+        return self._held_bytes + _FOOTER_BYTES > self._budget_bytes
 
     def get(self, key: tuple[str, str]) -> T | None:
         with self._lock:
@@ -170,7 +177,7 @@ def read_tail(file: InputFile, token: str) -> bytes:
         return b""
     most = _LOCAL_TAIL_BYTES if are_local([file]) else _REMOTE_TAIL_BYTES
     tail = file.read_range(max(size - most, 0), size)
-    footer = footer_in(tail)
+    footer = None if _TAILS.is_full else footer_in(tail)
     if footer is not None:
         tail = tail[-len(footer) - TRAILER_BYTES :]
         _TAILS.put((token, file.uri), tail, len(tail), first=True)

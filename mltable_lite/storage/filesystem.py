@@ -226,9 +226,7 @@ def read_range(
     """Return the bytes [start, stop) of a file, fewer only where the file ends."""
     with opened(location, options) as (place, own):
         if place.is_local:
-            with _local(place, tag) as local:
-                local.seek(start)
-                return bytes(local.read(max(stop - start, 0)))
+            return _local_range(place, tag, start, stop)
         fs = filesystem(place, own)
         file = _remote(fs, place, own, size, tag)
         if file is None:
@@ -241,10 +239,31 @@ def _local(place: Location, tag: str | None) -> pa.OSFile:
     """Open a local file, if it is the one that was listed."""
     # Not a memory map: a file that someone cuts while it is read must be an error, not a dead process.
     file = pa.OSFile(place.key, "rb")
-    if tag is not None and tag.startswith(_HERE) and local_tag(os.fstat(file.fileno())) != tag:
+    if _is_other(tag, file.fileno()):
         file.close()
         raise changed(place)
     return file
+
+
+def _local_range(place: Location, tag: str | None, start: int, stop: int) -> bytes:
+    """Return bytes of a local file, if it is the one that was listed: for 100,000 footers, with as few calls as can be."""
+    file = os.open(place.key, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
+    try:
+        if _is_other(tag, file):
+            raise changed(place)
+        os.lseek(file, start, os.SEEK_SET)
+        wanted = max(stop - start, 0)
+        data = os.read(file, wanted)
+        while 0 < len(data) < wanted and (more := os.read(file, wanted - len(data))):
+            data += more
+        return data
+    finally:
+        os.close(file)
+
+
+def _is_other(tag: str | None, file: int) -> bool:
+    """Tell whether an open file is another one than the tag is of, as far as the tag is of this machine."""
+    return tag is not None and tag.startswith(_HERE) and local_tag(os.fstat(file)) != tag
 
 
 def local_tag(told: os.stat_result) -> str:
