@@ -216,8 +216,8 @@ class MLTable:
 
         Args:
             batch_rows: How many rows each batch has, but the last; by default as they are decoded.
-            max_memory: About how much memory waiting batches and decoding take, such as ``"512MB"``, which is the
-                default where a partition is bigger than 64 MB in its file; else by default a few partitions.
+            max_memory: About how much memory waiting batches and decoding take, such as ``"512MB"``; by default a few
+                partitions, or 512 MB (128 MB a core, if that is more) where one is bigger than 64 MB in its file.
 
         Raises:
             SchemaMismatchError: From the reader, where a later value does not fit the type guessed from the sample.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import pyarrow as pa
 
+from mltable_lite.execute.width import thread_count
 from mltable_lite.output.arrow import warn
 from mltable_lite.output.dtypes import decide
 from mltable_lite.output.pandas import check_backend
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
     from mltable_lite.storage.options import StorageOptions
 
 
-#: Of partitions that are bigger, stored, the rows are given out as they are decoded, within so much memory.
+#: Of partitions that are bigger, stored, the rows are given out as they are decoded, within so much memory: at least,
+#: and a thread, so that all of them have room.
 _BIG_PARTITION_BYTES = 64 * 1024 * 1024
 _BIG_STREAM_BYTES = 512 * 1024 * 1024
+_THREAD_BYTES = 128 * 1024 * 1024
 
 
 def to_reader(
@@ -81,7 +84,7 @@ def _batches(
     query: Query, batch_rows: int | None, most_bytes: int | None
 ) -> Generator[pa.RecordBatch, None, None]:
     if most_bytes is None and _has_big_partitions(query):
-        most_bytes = _BIG_STREAM_BYTES
+        most_bytes = max(_BIG_STREAM_BYTES, _THREAD_BYTES * thread_count())
     with closing(cast("Generator[pa.RecordBatch]", query.batches(most_bytes))) as batches:
         yield from batches if batch_rows is None else _of_rows(batches, batch_rows, query.schema)
     warn(query)
