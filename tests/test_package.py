@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import inspect
-import statistics
 import subprocess
 import sys
-import time
 import tomllib
 import zipfile
 from pathlib import Path
@@ -17,18 +15,6 @@ import mltable_lite
 
 ROOT = Path(__file__).parents[1]
 SLOW_PACKAGES = ("pyarrow", "pandas", "numpy", "dask", "adlfs", "azure", "deltalake", "jsonschema", "fsspec")
-MOST_SECONDS = 0.060
-
-
-def seconds_of(code: str) -> float:
-    start = time.perf_counter()
-    subprocess.run([sys.executable, "-c", code], check=True)
-    return time.perf_counter() - start
-
-
-def median_seconds_more(code: str, runs: int) -> float:
-    # In pairs: what else the machine does in the meantime then meets both.
-    return statistics.median(seconds_of(code) - seconds_of("pass") for _ in range(runs))
 
 
 def loaded_by(code: str) -> set[str]:
@@ -39,17 +25,11 @@ def loaded_by(code: str) -> set[str]:
     return set(done.stdout.split())
 
 
-def test_import_takes_less_than_60_ms():
-    seconds = median_seconds_more("import mltable_lite", runs=7)
-    if seconds >= MOST_SECONDS:  # a busy machine deserves a second, longer look
-        seconds = median_seconds_more("import mltable_lite", runs=21)
-    assert seconds < MOST_SECONDS
-
-
-def test_import_loads_no_slow_package():
+def test_import_loads_no_slow_package_and_little_of_the_standard_library():
     loaded = loaded_by("import mltable_lite")
     assert "mltable_lite" in loaded
     assert loaded & set(SLOW_PACKAGES) == set()
+    assert len(loaded - loaded_by("pass")) < 30
 
 
 @pytest.mark.parametrize("package", ["dask", "adlfs", "azure", "deltalake"])

@@ -80,9 +80,9 @@ def test_two_thousand_hostile_texts_run_nothing_and_end_in_one_error_of_ours(tmp
         texts.append((opening * times + middle + closing * times)[: chance.choice([9_999, 10_000, 20_000])])
     assert len(texts) > 2_000
     for text in texts:
-        began = time.perf_counter()
+        began = time.process_time()
         attempt(text)
-        assert time.perf_counter() - began < 2, text
+        assert time.process_time() - began < 5, text  # a hang, not a slow machine
     assert not canary.exists()
 
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pickle
-import time
 import tracemalloc
 
 import pytest
@@ -280,12 +279,9 @@ def test_a_pickled_stream_keeps_no_secret():
 
 
 # --------------------------------------------------------------------------- size
-def test_many_files_are_listed_fast_and_kept_small(tmp_path):
+def test_many_files_are_kept_small(tmp_path):
     for i in range(5000):
         (tmp_path / f"{i}.csv").touch()
-    start = time.perf_counter()
-    list_files([PathSpec("folder", ".")], str(tmp_path))
-    assert time.perf_counter() - start < 0.5
     tracemalloc.start()
     listing = list_files([PathSpec("folder", ".")], str(tmp_path))
     kept = tracemalloc.get_traced_memory()[0]
