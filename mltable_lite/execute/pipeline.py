@@ -14,7 +14,7 @@ from mltable_lite.execute.scan import Report, ScanTask
 from mltable_lite.execute.sources import Catalogue, Resolved
 from mltable_lite.execute.stream import Block, Stage, ordered_stage, refuse_missing_partitions, row_wise_stage
 from mltable_lite.execute.width import Width
-from mltable_lite.execute.workers import workers
+from mltable_lite.execute.workers import HERE, workers
 from mltable_lite.formats.base import Partition
 from mltable_lite.formats.file_table import FILE_NUMBER
 from mltable_lite.plan import Files, Plan, Scan
@@ -123,7 +123,8 @@ class Pipeline:
                     group, size = item
                     stats.partitions += len(group)
                     width.begin(size)
-                    waiting.append((group, pool.submit(self._work_on, group, stop, put, row)))
+                    worker = pool if width.is_worth_a_thread(len(group), size) else HERE
+                    waiting.append((group, worker.submit(self._work_on, group, stop, put, row)))
                     row += sum(partition.rows or 0 for _, partition in group)
                 if not waiting:
                     return

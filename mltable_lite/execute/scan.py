@@ -239,6 +239,9 @@ class ScanTask:
 
     def _finished(self, block: Block) -> Iterator[Block]:
         """Yield the rows with the scan's columns; encoded texts are decoded, in parts where one array is too small."""
+        if block.batch.schema.equals(self.schema, check_metadata=True):
+            yield block
+            return
         found = [block.batch.column(name) for name in self.schema.names]
         try:
             arrays = [

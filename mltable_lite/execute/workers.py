@@ -31,7 +31,7 @@ def workers(count: int) -> Iterator[tuple[Executor, threading.Event]]:
     threads are therefore found by their name, and the wait goes on after an interrupt, which is raised at its end.
     """
     if not count:
-        yield _Here(), threading.Event()
+        yield HERE, threading.Event()
         return
     name = f"mltable-lite-{next(_numbers)}-"
     pool = ThreadPoolExecutor(count, thread_name_prefix=name)
@@ -61,6 +61,10 @@ class _Here(Executor):
         done: Future[T] = Future()
         done.set_result(fn(*args, **kwargs))
         return done
+
+
+#: The calling thread, as a pool.
+HERE = _Here()
 
 
 def _join(thread: threading.Thread) -> None:

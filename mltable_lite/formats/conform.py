@@ -49,7 +49,7 @@ def conform(array: pa.Array, target: pa.DataType) -> pa.Array:
         pa.ArrowInvalid: A value does not fit the target type.
         pa.ArrowNotImplementedError: Arrow knows no cast between the types.
     """
-    if array.type == target and not _renames(target):
+    if array.type == target and not renames(target):
         return array
     if isinstance(array, pa.ExtensionArray) and not isinstance(target, pa.BaseExtensionType):
         return conform(array.storage, target)
@@ -105,7 +105,7 @@ def _layout(array: pa.Array) -> tuple[pa.Array, pa.Array | None]:
 
 def without_marks(t: pa.DataType) -> pa.DataType:
     """Return the type as users see it, without the marks of how files store its fields."""
-    if not _renames(t):
+    if not renames(t):
         return t
     if pt.is_struct(t):
         return pa.struct([pa.field(f.name, without_marks(f.type), f.nullable) for f in t])
@@ -122,15 +122,14 @@ def _has_struct(t: pa.DataType) -> bool:
     return is_list(t) and _has_struct(t.value_type)
 
 
-def _renames(t: pa.DataType) -> bool:
+def renames(t: pa.DataType) -> bool:
     """Tell whether a field inside the type is stored under another name or found by an id."""
     if not t.num_fields:
         return False
     if pt.is_struct(t):
         return any(
-            STORED_NAME in (f.metadata or {}) or STORED_ID in (f.metadata or {}) or _renames(f.type)
-            for f in t
+            STORED_NAME in (f.metadata or {}) or STORED_ID in (f.metadata or {}) or renames(f.type) for f in t
         )
     if pt.is_map(t):
-        return _renames(t.key_type) or _renames(t.item_type)
-    return is_list(t) and _renames(t.value_type)
+        return renames(t.key_type) or renames(t.item_type)
+    return is_list(t) and renames(t.value_type)

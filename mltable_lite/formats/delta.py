@@ -19,7 +19,7 @@ from mltable_lite.formats.base import Partition, Request, Source, cores
 from mltable_lite.formats.conform import STORED_NAME, batch_of, without_marks
 from mltable_lite.formats.delta_log import Snapshot, open_snapshot
 from mltable_lite.formats.footers import footer_of, forget_with
-from mltable_lite.formats.row_groups import Decoder
+from mltable_lite.formats.row_groups import Decoder, layout_of, open_small
 from mltable_lite.formats.statistics import bounds_of
 from mltable_lite.formats.stored import stored_of
 from mltable_lite.formats.unify import unify
@@ -106,14 +106,18 @@ class DeltaSource(Source):
         wanted = pa.schema([self.schema.field(name) for name in request.columns])
         constants = [name for name in request.columns if name in snapshot.partition_columns]
         decoded = [n for n in request.columns if n in snapshot.schema.names and n not in constants]
-        footer = self._footer(partition.file)
+        file, footer = self.files[partition.file], self._footer(partition.file)
+        stored = stored_of(file, footer)
         first = sum(footer.row_group(i).num_rows for i in range(partition.number))
         deleted = self._deleted(partition.file, first, footer.row_group(partition.number).num_rows) - first
         # Delta has microseconds; read as nanoseconds, far years of old INT96 timestamps would not fit.
         threads = len(self.files) < cores()
-        decoder = Decoder(self.files[partition.file], footer, partition.number, threads, int96_unit="us")
+        opened = None if stored.int96 else open_small(file, partition.rows or 0, footer)
+        decoder = Decoder(file, footer, partition.number, threads, int96_unit="us", opened=opened)
         done = 0
-        for rows, arrays in decoder.decode([snapshot.schema.field(name) for name in decoded], request):
+        fields = [snapshot.schema.field(name) for name in decoded]
+        layout = layout_of(stored, fields)
+        for rows, arrays in decoder.decode(fields, layout, request):
             here = deleted[np.searchsorted(deleted, done) : np.searchsorted(deleted, done + rows)] - done
             done += rows
             left = rows - len(here)

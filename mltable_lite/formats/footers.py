@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import OrderedDict
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -13,25 +12,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mltable_lite.errors import CorruptFileError, MLTableError, StorageError, UnsupportedFeatureError
-from mltable_lite.formats.base import cores
 from mltable_lite.formats.footer_bytes import TRAILER_BYTES, footer_in
+from mltable_lite.formats.parallel import are_local, in_parallel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
 
     from mltable_lite.formats.base import InputFile
 
-Item = TypeVar("Item")
 T = TypeVar("T")
 
 #: What pyarrow raises on bytes that are not what they should be; ArrowInvalid is a ValueError.
 ARROW_ERRORS = (pa.ArrowException, OSError, ValueError, NotImplementedError)
 #: Serialised; in memory a footer takes about ten times as much.
 CACHE_BYTES = 4 * 1024 * 1024
-_THREADS = 32
 _AHEAD = 64
-_CHUNK = 256
-_LOCAL_FILES = 64
 #: What is read of a file's end, where a byte is cheap and where a request is dear.
 _LOCAL_TAIL_BYTES = 16 * 1024
 #: About what a small file's footer takes.
@@ -117,37 +112,6 @@ def _read_or_error(token: str, file: InputFile) -> pq.FileMetaData | MLTableErro
         return read_footer(file) if tail is None else _parsed(file, tail)
     except MLTableError as error:
         return error
-
-
-def in_parallel(work: Callable[[Item], T], items: Sequence[Item], *, local: bool) -> Iterator[T]:
-    """Yield what `work` returns for each item, in order; the first error in that order is raised.
-
-    Remote files are waited for, many at once. Local ones are worked on, many by each of few threads: handing a single
-    one over would take as long as reading it.
-    """
-    threads, size = (cores(), _LOCAL_FILES) if local else (_THREADS, 1)
-    if len(items) <= size:
-        yield from map(work, items)
-        return
-
-    def together(start: int) -> list[T]:
-        return [work(item) for item in items[start : start + size]]
-
-    starts = range(0, len(items), size)
-    with ThreadPoolExecutor(min(threads, len(starts))) as pool:
-        # By chunks: a future for each of 100,000 files at once would take more memory than all results.
-        for first in range(0, len(starts), _CHUNK):
-            try:
-                for results in pool.map(together, starts[first : first + _CHUNK]):
-                    yield from results
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
-
-
-def are_local(files: Sequence[InputFile]) -> bool:
-    """Tell whether the files are on this machine; those of one listing mostly are all or none."""
-    return not files or "://" not in files[0].uri
 
 
 def forget_with(source: object, token: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mltable_lite.errors import MLTableError
-from mltable_lite.formats.footers import are_local, in_parallel
+from mltable_lite.formats.parallel import are_local, in_parallel
 from mltable_lite.formats.text_blocks import HEAD_BYTES, is_compressed
 
 if TYPE_CHECKING:

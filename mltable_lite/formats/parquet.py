@@ -15,15 +15,9 @@ from mltable_lite.expr import columns_of
 from mltable_lite.formats.base import Partition, Request, Source, cores
 from mltable_lite.formats.conform import batch_of
 from mltable_lite.formats.footer_bytes import Likeness
-from mltable_lite.formats.footers import (
-    are_local,
-    footer_of,
-    forget_with,
-    in_parallel,
-    parse_footer,
-    read_tail,
-)
-from mltable_lite.formats.row_groups import Decoder
+from mltable_lite.formats.footers import footer_of, forget_with, parse_footer, read_tail
+from mltable_lite.formats.parallel import are_local, in_parallel
+from mltable_lite.formats.row_groups import Decoder, Layout, layout_of, open_small
 from mltable_lite.formats.stored import Stored, stored_of
 from mltable_lite.formats.unify import promote, unify
 
@@ -133,6 +127,9 @@ class ParquetSource(Source):
     int96: frozenset[str] = frozenset()
     int96_unit: str = "ns"
     token: str = field(default_factory=lambda: uuid.uuid4().hex)
+    _layouts: dict[tuple[tuple[str, ...], Stored], tuple[pa.Schema, Layout]] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     def partitions(self) -> Iterator[Partition]:
         """Yield one partition a row group that has rows."""
@@ -143,12 +140,12 @@ class ParquetSource(Source):
 
     def read(self, partition: Partition, request: Request) -> Iterator[pa.RecordBatch]:
         """Decode a row group in batches; the file is closed when the consumer stops."""
-        footer = self._footer(partition)
-        schema = pa.schema([self.schema.field(name) for name in request.columns])
-        decoder = Decoder(
-            self.files[partition.file], footer, partition.number, self._threads(), self.int96_unit
-        )
-        for _, arrays in decoder.decode(list(schema), request):
+        file = self.files[partition.file]
+        opened = None if self.int96 else open_small(file, partition.rows or 0)
+        footer = self._footer(partition) if opened is None else self._checked(opened.metadata, partition)
+        schema, layout = self._layout(request.columns, stored_of(file, footer))
+        decoder = Decoder(file, footer, partition.number, self._threads(), self.int96_unit, opened)
+        for _, arrays in decoder.decode(schema, layout, request):
             yield batch_of(arrays, schema)
 
     def stored_bytes(self, partition: Partition) -> int:
@@ -195,8 +192,18 @@ class ParquetSource(Source):
         """Whether columns are decoded in parallel: only where partitions alone cannot keep all cores busy."""
         return len(self.groups) < cores() and sum(map(len, self.groups)) < cores()
 
+    def _layout(self, columns: tuple[str, ...], stored: Stored) -> tuple[pa.Schema, Layout]:
+        """Return the schema of a read and where its columns stand in files of one schema: found out once, not per file."""
+        found = self._layouts.get((columns, stored))
+        if found is None:
+            wanted = pa.schema([self.schema.field(name) for name in columns])
+            found = self._layouts[columns, stored] = wanted, layout_of(stored, wanted)
+        return found
+
     def _footer(self, partition: Partition, *, ahead: bool = False) -> pq.FileMetaData:
-        footer = footer_of(self.files, partition.file, self.token, ahead=ahead)
+        return self._checked(footer_of(self.files, partition.file, self.token, ahead=ahead), partition)
+
+    def _checked(self, footer: pq.FileMetaData, partition: Partition) -> pq.FileMetaData:
         expected = self.groups[partition.file]
         if (
             footer.num_row_groups != len(expected)

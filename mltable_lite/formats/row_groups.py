@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,12 +12,12 @@ import pyarrow.parquet as pq
 import pyarrow.types as pt
 
 from mltable_lite.errors import MLTableError, SchemaMismatchError
-from mltable_lite.formats.conform import conform, stored_fields
+from mltable_lite.formats.conform import conform, renames, stored_fields
 from mltable_lite.formats.footers import ARROW_ERRORS, explained
 from mltable_lite.formats.stored import Stored, stored_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from mltable_lite.formats.base import InputFile, Request
 
@@ -29,8 +29,37 @@ FIRST_BATCH_ROWS = 1024
 _FETCH_WHOLE_BYTES = 8 * 1024 * 1024
 _BUFFER_BYTES = 1024 * 1024
 _PLAIN_TEXT_BYTES = 4
+#: A local file up to this size is read whole: further calls would take longer than the bytes that are not asked for.
+_SMALL_BYTES = 64 * 1024
 #: Below, what an encoded column costs besides its rows is more than it spares.
 _REPETITIVE_ROWS = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the fields of a table stand in a file.
+
+    Attributes:
+        names: The columns to decode.
+        places: For each field the number of its column among them, or `None` when the file lacks it.
+        texts: The columns that must not stay encoded.
+        types: The columns' types, where they and their order are the fields' own.
+    """
+
+    names: tuple[str, ...]
+    places: tuple[int | None, ...]
+    texts: Collection[int | None]
+    types: list[pa.DataType] | None
+
+
+def layout_of(stored: Stored, wanted: Sequence[pa.Field]) -> Layout:
+    """Return where fields stand in a file: the same for all files that have one schema."""
+    sources = stored_fields(stored.fields, wanted)
+    names = tuple(dict.fromkeys(stored.fields[i].name for i in sources if i is not None))
+    places = tuple(None if i is None else names.index(stored.fields[i].name) for i in sources)
+    texts = frozenset(i for f, i in zip(wanted, places, strict=True) if not pt.is_dictionary(f.type))
+    as_stored = places == tuple(range(len(wanted))) and not any(renames(f.type) for f in wanted)
+    return Layout(names, places, texts, [f.type for f in wanted] if as_stored else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +72,7 @@ class Decoder:
         group: The number of the row group.
         threads: Whether columns are decoded in parallel threads.
         int96_unit: The unit that INT96 timestamps are read with.
+        opened: The file, where it is open already.
     """
 
     file: InputFile
@@ -50,35 +80,41 @@ class Decoder:
     group: int
     threads: bool = False
     int96_unit: str = "ns"
+    opened: pq.ParquetFile | None = None
 
-    def decode(self, fields: Sequence[pa.Field], request: Request) -> Iterator[tuple[int, list[pa.Array]]]:
+    def decode(
+        self, wanted: Sequence[pa.Field], layout: Layout, request: Request
+    ) -> Iterator[tuple[int, list[pa.Array]]]:
         """Yield row counts and one array for each field, with its type; a field that the file lacks is null.
 
         Raises:
             SchemaMismatchError: A value does not fit the field's type.
             CorruptFileError: The row group cannot be decoded; names the column.
         """
-        stored = self._stored
-        stored_names = stored.schema.names
-        sources = stored_fields(stored.fields, fields)
-        names = list(dict.fromkeys(stored_names[i] for i in sources if i is not None))
         rows = self.footer.row_group(self.group).num_rows
-        size_bytes = sum(chunk.total_compressed_size for chunk in self._chunks(names))
         few = request.first_rows is not None and request.first_rows < rows
         batch_rows = min(BATCH_ROWS, max(FIRST_BATCH_ROWS, request.first_rows or 0)) if few else BATCH_ROWS
-        if not names:
+        if not layout.names:
             for start in range(0, rows, batch_rows):
                 count = min(batch_rows, rows - start)
-                yield count, [pa.nulls(count, f.type) for f in fields]
+                yield count, [pa.nulls(count, f.type) for f in wanted]
             return
+        size_bytes = (
+            sum(chunk.total_compressed_size for chunk in self._chunks(layout.names))
+            if self.opened is None
+            else self.file.size or 0
+        )
         request.bytes_read += size_bytes
-        places = [None if i is None else names.index(stored_names[i]) for i in sources]
-        texts = {i for f, i in zip(fields, places, strict=True) if not pt.is_dictionary(f.type)}
-        for batch in self._batches(names, batch_rows, buffered=few and size_bytes > _FETCH_WHOLE_BYTES):
-            for part in [batch] if request.encoded else _gathered(batch, texts):
+        for batch in self._batches(
+            layout.names, batch_rows, buffered=few and size_bytes > _FETCH_WHOLE_BYTES
+        ):
+            if batch.schema.types == layout.types:
+                yield batch.num_rows, batch.columns
+                continue
+            for part in [batch] if request.encoded else _gathered(batch, layout.texts):
                 arrays = [
                     pa.nulls(part.num_rows, f.type) if place is None else self.fit(part.column(place), f)
-                    for f, place in zip(fields, places, strict=True)
+                    for f, place in zip(wanted, layout.places, strict=True)
                 ]
                 yield part.num_rows, arrays
 
@@ -102,7 +138,7 @@ class Decoder:
                 file=self.file.uri,
             ) from error
 
-    def _batches(self, names: list[str], batch_rows: int, *, buffered: bool) -> Iterator[pa.RecordBatch]:
+    def _batches(self, names: Sequence[str], batch_rows: int, *, buffered: bool) -> Iterator[pa.RecordBatch]:
         old = [name for name in self._stored.int96 if name in names]
         with ExitStack() as stack:
             try:
@@ -120,24 +156,23 @@ class Decoder:
                 raise explained(error, place, "cannot be decoded") from error
 
     def _open(
-        self, stack: ExitStack, int96_unit: str, names: list[str], batch_rows: int, *, buffered: bool
+        self, stack: ExitStack, int96_unit: str, names: Sequence[str], batch_rows: int, *, buffered: bool
     ) -> Iterator[pa.RecordBatch]:
         # A remote file's column chunks come at once and exactly. Arrow's own pre-buffering would do so on eight threads
         # of its own for the whole process, and read one range of a file after the other.
         at_once = "://" in self.file.uri and not buffered
-        stream = stack.enter_context(self.file.open(self._ranges(names)) if at_once else self.file.open())
-        parquet = pq.ParquetFile(
-            stream,
-            metadata=self.footer,
-            pre_buffer=False,
-            buffer_size=_BUFFER_BYTES if buffered else 0,
-            coerce_int96_timestamp_unit=int96_unit,
-            read_dictionary=self._repetitive(names),
-            page_checksum_verification=True,
-            arrow_extensions_enabled=False,
-        )
+        parquet = self.opened
+        if parquet is None:
+            stream = stack.enter_context(self.file.open(self._ranges(names)) if at_once else self.file.open())
+            parquet = _parquet_file(
+                stream,
+                metadata=self.footer,
+                buffer_size=_BUFFER_BYTES if buffered else 0,
+                coerce_int96_timestamp_unit=int96_unit,
+                read_dictionary=self._repetitive(names),
+            )
         batches: Iterator[pa.RecordBatch] = parquet.iter_batches(
-            batch_rows, row_groups=[self.group], columns=names, use_threads=self.threads
+            batch_rows, row_groups=[self.group], columns=list(names), use_threads=self.threads
         )
         return batches
 
@@ -209,7 +244,41 @@ class Decoder:
         return ""
 
 
-def _gathered(batch: pa.RecordBatch, places: set[int | None]) -> Iterator[pa.RecordBatch]:
+def open_small(file: InputFile, rows: int, footer: pq.FileMetaData | None = None) -> pq.ParquetFile | None:
+    """Return a small local file that is read with few calls: its bytes at once, its footer from them; else `None`.
+
+    Not for files with INT96 timestamps, whose unit is a matter of the whole table.
+
+    Args:
+        file: The file.
+        rows: How many the row group has.
+        footer: The file's, where it is known already.
+
+    Raises:
+        CorruptFileError: The file is no Parquet file, or cut off.
+    """
+    if not file.size or file.size > _SMALL_BYTES or rows >= _REPETITIVE_ROWS or "://" in file.uri:
+        return None
+    try:
+        data = file.read_range(0, _SMALL_BYTES + 1)
+        if len(data) > _SMALL_BYTES:  # a Delta log may tell a wrong size
+            return None
+        return _parquet_file(pa.BufferReader(data), metadata=footer)
+    except ARROW_ERRORS as error:
+        raise explained(error, file.uri, "is not a Parquet file, or a damaged one") from error
+
+
+def _parquet_file(stream: pa.NativeFile, **options: Any) -> pq.ParquetFile:
+    return pq.ParquetFile(
+        stream,
+        pre_buffer=False,
+        page_checksum_verification=True,
+        arrow_extensions_enabled=False,
+        **options,
+    )
+
+
+def _gathered(batch: pa.RecordBatch, places: Collection[int | None]) -> Iterator[pa.RecordBatch]:
     """Yield the batch with the columns at these places decoded; in parts, where one array cannot hold the texts."""
     try:
         columns = [

@@ -27,9 +27,9 @@ _MOST_BYTES = 256 * 1024
 _known: tuple[tuple[pq.ParquetSchema, dict[bytes, bytes] | None, Stored], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Stored:
-    """A file's own schema.
+    """A file's own schema. There is one object for each schema, so that what follows from it is found out once.
 
     Attributes:
         schema: As Arrow sees it, without the file's metadata.

@@ -264,7 +264,8 @@ def test_rows_come_in_order_in_batches_of_the_requested_columns(tmp_path):
 
 
 def test_a_read_counts_the_stored_bytes_of_its_columns_only(tmp_path):
-    path = write(tmp_path / "a.parquet", {"a": range(1000), "s": [{"x": i, "y": "t"} for i in range(1000)]})
+    rows = 20_000
+    path = write(tmp_path / "a.parquet", {"a": range(rows), "s": [{"x": i, "y": "t"} for i in range(rows)]})
     footer = pq.read_metadata(path).row_group(0)
     sizes = {footer.column(i).path_in_schema: footer.column(i).total_compressed_size for i in range(3)}
     table = source(path)
@@ -273,6 +274,34 @@ def test_a_read_counts_the_stored_bytes_of_its_columns_only(tmp_path):
         request = Request(columns)
         list(table.read(partition, request))
         assert request.bytes_read == expected
+
+
+def test_a_small_file_is_read_whole_and_counted_so(tmp_path):
+    path = write(tmp_path / "a.parquet", {"a": range(1000), "b": range(1000)})
+    table = source(path)
+    (partition,) = table.partitions()
+    request = Request(("b",))
+    (batch,) = table.read(partition, request)
+    assert batch.column("b").to_pylist() == list(range(1000))
+    assert request.bytes_read == path.stat().st_size
+
+
+def test_small_files_of_other_types_and_columns_are_told_apart(tmp_path):
+    # All that is found out once for a schema must not be taken for another that has the same names or types.
+    paths = [
+        write(tmp_path / "0.parquet", {"a": [1, 2], "b": ["x", "y"]}),
+        write(tmp_path / "1.parquet", {"b": ["z", None], "a": [3, 4]}),
+        write(tmp_path / "2.parquet", {"a": pa.array([5], pa.int8())}),
+        write(tmp_path / "3.parquet", {"c": [1.5], "b": pa.array(["u"]).dictionary_encode()}),
+        write(tmp_path / "4.parquet", {"a": [6], "b": ["v"]}),
+    ]
+    table = source(*paths)
+    for _ in range(2):
+        assert read_all(table).to_pydict() == {
+            "a": [1, 2, 3, 4, 5, None, 6],
+            "b": ["x", "y", "z", None, None, "u", "v"],
+            "c": [None, None, None, None, None, 1.5, None],
+        }
 
 
 def test_few_rows_are_decoded_when_few_are_wanted(tmp_path):
