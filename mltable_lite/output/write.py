@@ -42,7 +42,9 @@ if TYPE_CHECKING:
 FILE_BYTES = 256 * 1024 * 1024
 #: With `partition_by` so many bytes of rows wait for more of their folder, over all folders.
 PARTITIONS_BYTES = 256 * 1024 * 1024
-_OURS = re.compile(r"(?:.*/)?part-[0-9a-f]{12}-\d{5,}\.(?:parquet|csv|jsonl)")
+_DATA = r"part-[0-9a-f]{12}-\d{5,}\.(?:parquet|csv|jsonl)"
+#: What `write` makes, and what is left of it on a local disk when the process is killed.
+_OURS = re.compile(rf"(?:.*/)?(?:{_DATA}|\.(?:{_DATA}|{NAME})\.[0-9a-f]{{12}}\.tmp)")
 _FORMATS = (*ENCODERS, "delta")
 _ALIASES = {"jsonl": "json_lines", "json": "json_lines", "delimited": "csv", "delta_lake": "delta"}
 
