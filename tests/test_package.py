@@ -32,7 +32,7 @@ def test_import_loads_no_slow_package_and_little_of_the_standard_library():
     assert len(loaded - loaded_by("pass")) < 30
 
 
-@pytest.mark.parametrize("package", ["dask", "adlfs", "azure", "deltalake"])
+@pytest.mark.parametrize("package", ["dask", "adlfs", "azure", "deltalake", "fsspec", "jsonschema", "ssl"])
 def test_reading_a_local_csv_loads_no_package_it_does_not_need(package, tmp_path):
     (tmp_path / "a.csv").write_text("a\n1\n")
     (tmp_path / "MLTable").write_text("paths: [{file: ./a.csv}]\ntransformations: [read_delimited]\n")

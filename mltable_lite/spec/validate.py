@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 import pathlib
-import re
+import pkgutil
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mltable_lite.errors import Issue, Notices, SpecError, did_you_mean, listed
 from mltable_lite.spec.credentials import MASK, shown
+from mltable_lite.spec.fits import REGEX_ERRORS, fits, is_integer, is_number, is_regex
 from mltable_lite.spec.hints import key_hint, value_hint
 from mltable_lite.spec.lenient import Schema, kind, kinds, settle
 
@@ -60,7 +60,10 @@ def check(root: Node, source: str, what: FileKind) -> None:
     Raises:
         SpecError: Something is not accepted; the error holds all issues.
     """
-    errors = _validator(what.schema).iter_errors(root.plain())
+    value, schema = root.plain(), load_schema(what.schema)
+    if fits(value, schema, schema.get("$defs", {})):
+        return
+    errors = validator(what.schema).iter_errors(value)
     found = (issue for error in errors for issue in _Explainer(root, error, what).issues())
     issues = in_order(list(islice(found, MAX_ISSUES)))
     if len(issues) == MAX_ISSUES:
@@ -77,32 +80,26 @@ def in_order(issues: list[Issue]) -> list[Issue]:
 @cache
 def load_schema(name: str = "MLTable") -> Schema:
     """Return the JSON Schema of MLTable files, or of another kind of file, from the wheel or the checkout."""
-    from importlib.resources import files
-
-    file = f"{name}.schema.json"
-    packaged = files("mltable_lite").joinpath("schemas", file)
-    found = packaged if packaged.is_file() else pathlib.Path(__file__).parents[2] / "schemas" / file
-    return json.loads(found.read_text(encoding="utf-8"))
+    file = f"schemas/{name}.schema.json"
+    try:
+        text = pkgutil.get_data("mltable_lite", file)
+    except FileNotFoundError:
+        text = (pathlib.Path(__file__).parents[2] / file).read_bytes()
+    assert text is not None
+    return json.loads(text)
 
 
 @cache
-def _validator(name: str) -> Validator:
+def validator(name: str) -> Validator:
+    """Return what says all that is wrong with a value, by the schema of a kind of file."""
     from jsonschema import Draft202012Validator, FormatChecker, validators
 
     checker = Draft202012Validator.TYPE_CHECKER.redefine_many(
-        {
-            # JSON Schema takes 2.0 for an integer and knows no infinity; a count is neither.
-            "integer": lambda _, value: kind(value) == "integer",
-            "number": lambda _, value: kind(value) in ("integer", "number") and math.isfinite(value),
-        }
+        {"integer": lambda _, value: is_integer(value), "number": lambda _, value: is_number(value)}
     )
     strict: type[Validator] = validators.extend(Draft202012Validator, type_checker=checker)  # type: ignore[no-untyped-call]
     formats = FormatChecker(formats=())
-
-    @formats.checks("regex", raises=(re.error, OverflowError, RecursionError))
-    def is_regex(value: object) -> bool:
-        return not isinstance(value, str) or bool(re.compile(value))
-
+    formats.checks("regex", raises=REGEX_ERRORS)(is_regex)
     return strict(load_schema(name), format_checker=formats)
 
 
