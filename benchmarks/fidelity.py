@@ -3,8 +3,8 @@
     python benchmarks/fidelity.py [--small] [--rounds 5] [--only csv]
 
 Both read the same columns of the same files into a pandas frame: on one thread, in seconds of the processor, so that
-what else the machine does counts little; and on all cores, in seconds. Every measurement is a fresh process; README.md
-explains.
+what else the machine does counts little; and on all cores, in seconds. Every measurement is a fresh process, and before
+one that takes gigabytes as much memory is touched, as in run.py; README.md explains.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 from data import COLUMNS, FULL, SMALL, TINY
+from run import touch_memory
 
 HERE = Path(__file__).parent
 sys.path.append(str(HERE.parent))  # this repository's mltable_lite, installed or not
@@ -109,6 +110,8 @@ def main() -> None:
                         command = [sys.executable, __file__, *["--small"] * options.small]
                         command += ["--one", library, format_name, selection]
                         environment = _one_thread() if one_thread else None
+                        if selection == "all":
+                            touch_memory()
                         done = subprocess.run(
                             command, capture_output=True, text=True, check=True, env=environment
                         )

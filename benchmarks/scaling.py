@@ -268,9 +268,8 @@ def write(sections: dict[str, str]) -> None:
     kept = {part.splitlines()[0]: f"### Against {part}" for part in old.split("### Against ")[1:]}
     texts = [sections.get(law) or kept.get(about.title, "") for law, about in LAWS.items()]
     stamp = f"{os.cpu_count()} cores, {dt.datetime.now(dt.UTC):%Y-%m-%d}; `python benchmarks/scaling.py`."
-    page.write_text(
-        before + "\n\n".join([BEGIN, stamp, *(text.strip() for text in texts if text), END]) + after
-    )
+    measured = "\n\n".join([stamp, *(text.strip() for text in texts if text)])
+    page.write_text(f"{before}{BEGIN}\n{measured}\n{END}{after}")
 
 
 def main() -> None:

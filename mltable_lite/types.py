@@ -8,8 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
+from typing import TYPE_CHECKING
 
 from mltable_lite.errors import ArgumentError, ArgumentTypeError
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 
 class MLTableHeaders(Enum):
@@ -189,3 +193,9 @@ class Field:
     kind: Kind
     zoned: bool = False
     fields: tuple[Field, ...] = ()
+
+
+def plain_digits(value: Decimal) -> str:
+    """Return a number as text without an exponent, and without zeros that end its fraction."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mltable_lite.execute.fields import field_of, value_type
-from mltable_lite.types import Kind
+from mltable_lite.types import Kind, plain_digits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -67,19 +67,14 @@ def _float(array: Any) -> Any:
 
 
 def _plain_float(value: float) -> str:
-    return "NaN" if value != value else _plain_decimal(Decimal(repr(float(value))))  # noqa: PLR0124 - NaN
-
-
-def _plain_decimal(value: Decimal) -> str:
-    text = format(value, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return "NaN" if value != value else plain_digits(Decimal(repr(float(value))))  # noqa: PLR0124 - NaN
 
 
 def _decimal(array: Any) -> Any:
     texts = array.cast(pa.string())
     exponent = pc.match_substring(texts, "E")
     if pc.any(exponent, min_count=0).as_py():
-        plain = [_plain_decimal(value) for value in array.filter(exponent).to_pylist()]
+        plain = [plain_digits(value) for value in array.filter(exponent).to_pylist()]
         texts = pc.replace_with_mask(texts, exponent, pa.array(plain, pa.string()))
     return _without_trailing_zeros(texts)
 
@@ -116,7 +111,7 @@ def _duration(array: Any) -> Any:
 def _duration_text(item: Any) -> str | None:
     if not item.is_valid:
         return None
-    return f"PT{_plain_decimal(Decimal(item.value).scaleb(-_UNIT_DIGITS[item.type.unit]))}S"
+    return f"PT{plain_digits(Decimal(item.value).scaleb(-_UNIT_DIGITS[item.type.unit]))}S"
 
 
 _WRITERS: Mapping[Kind, Writer] = {

@@ -177,6 +177,7 @@ class ScanTask:
             scan.limit,
             new_columns=scan.new_columns,
             encoded=drops_rows,
+            texts=scan.texts,
             notices=report.notices,
         )
         first_row = 0
@@ -208,7 +209,9 @@ class ScanTask:
         stop: threading.Event,
     ) -> Iterator[Block]:
         """Yield the same rows; what the predicate does not ask for is decoded only up to the last row that passes."""
-        request = Request(self.others, self.scan.limit, encoded=True, notices=report.notices)
+        request = Request(
+            self.others, self.scan.limit, encoded=True, texts=self.scan.texts, notices=report.notices
+        )
         others: Iterator[pa.RecordBatch] = iter(())
         start = end = 0  # the rows of the partition that `batch` holds
         for block in self._in_one_go(partition, ordinal, drawn, report, stop, self.deciding):

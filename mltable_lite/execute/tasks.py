@@ -11,12 +11,13 @@ import itertools
 import threading
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 import pyarrow as pa
 
 from mltable_lite.execute.scan import Report, ScanTask
+from mltable_lite.execute.sources import Resolved
 from mltable_lite.execute.stream import refuse_missing_partitions, row_wise_stage
 from mltable_lite.formats.file_table import FILE_NUMBER, FilesSource
 from mltable_lite.optimise import optimise
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 
     from mltable_lite.errors import Notices
     from mltable_lite.execute.query import Query
-    from mltable_lite.execute.sources import Resolved
     from mltable_lite.execute.stream import Block, Stage
     from mltable_lite.expr import Expr
     from mltable_lite.formats.base import Partition
@@ -69,8 +69,7 @@ class Slice(Plan):
         return f"Slice({self.number})"
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """One partition, with the range of its rows that each `Slice` of the plan keeps."""
 
     partition: Partition
@@ -94,6 +93,8 @@ class Constants:
 
     def select(self, files: Sequence[int]) -> Constants:
         """Return the values of only some files."""
+        if not self.values:
+            return self
         taken = {
             node: (_rows(values, files), None if matching is None else matching.take(pa.array(files)))
             for node, (values, matching) in self.values.items()
@@ -217,11 +218,11 @@ class Split:
             return PartitionTask(program, self.resolved, self.constants, tuple(parts))
         files = list(dict.fromkeys(part.partition.file for part in parts))
         index = {file: i for i, file in enumerate(files)}
-        moved = [replace(p, partition=replace(p.partition, file=index[p.partition.file])) for p in parts]
-        resolved = replace(
-            self.resolved,
-            source=self.resolved.source.select(files),
-            constants=_rows(self.resolved.constants, files),
+        moved = [p._replace(partition=p.partition._replace(file=index[p.partition.file])) for p in parts]
+        whole = self.resolved
+        # Made anew, not by `replace`: there is a task for each of 100,000 partitions.
+        resolved = Resolved(
+            whole.source.select(files), _rows(whole.constants, files), whole.schema, whole.names_skipped
         )
         return PartitionTask(program, resolved, self.constants.select(files), tuple(moved))
 
@@ -315,7 +316,7 @@ def _limited(parts: Iterable[Part], count: int, counter: _Counter) -> Iterator[P
     with closing(counter):
         for part in parts:
             rows = min(counter.rows(part), left)
-            yield replace(part, ranges=(*part.ranges, (0, rows)))
+            yield part._replace(ranges=(*part.ranges, (0, rows)))
             left -= rows
             if left == 0:
                 return
@@ -330,7 +331,7 @@ def _skipped(parts: Iterable[Part], count: int, counter: _Counter) -> Iterator[P
                 if rows <= left:
                     left -= rows
                     continue
-            yield replace(part, ranges=(*part.ranges, (left, None)))
+            yield part._replace(ranges=(*part.ranges, (left, None)))
             left = 0
 
 

@@ -13,7 +13,7 @@ import os
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 
 from mltable_lite.errors import Notices
 
@@ -88,8 +88,7 @@ class InputFolder(Protocol):
         """Return a file below the folder, by its decoded relative path."""
 
 
-@dataclass(frozen=True, slots=True)
-class Partition:
+class Partition(NamedTuple):
     """One unit of work.
 
     Attributes:
@@ -119,6 +118,8 @@ class Request:
         first_rows: A hint that only about this many rows will be consumed: decode little at first.
         encoded: Texts may come dictionary-encoded, as they are stored: most rows will be dropped, and whoever drops
             them decodes the others.
+        texts: Columns that will be made texts: values of several kinds in one of them are written as
+            ``convert_column_types: string`` writes each kind, and not as the format does.
         notices: Where the source reports what becomes a warning.
         bytes_read: The source adds the bytes it read (compressed, as stored) for the statistics.
     """
@@ -127,6 +128,7 @@ class Request:
     first_rows: int | None = None
     new_columns: bool = True
     encoded: bool = False
+    texts: tuple[str, ...] = ()
     notices: Notices = field(default_factory=Notices)
     bytes_read: int = 0
 

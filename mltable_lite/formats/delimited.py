@@ -87,7 +87,7 @@ class DelimitedSource(Source):
         positions = {name: position for position, name in enumerate(column_names(header, width))}
         ranges = [(partition.start, partition.stop)]
         if request.first_rows is not None and request.first_rows <= _FIRST_ROWS:
-            ranges = short_first(partition)
+            ranges = short_first(partition, request.first_rows)
         parser: Parser | None = None
         for piece in pieces(self.files[partition.file], partition.file, ranges, self.reader, headers):
             request.bytes_read += piece.stored_bytes
@@ -131,10 +131,10 @@ class DelimitedSource(Source):
         types = {positions[column.name]: column.read_as for column in wanted if column.name in positions}
         try:
             # Rows are counted by a column, so one is read even where the file has none of those wanted.
-            typed = parser.typed(piece.data, types or {0: pa.string()})
+            typed = parser.typed(piece.lines, types or {0: pa.string()})
             if typed is not None:
                 return typed, len(next(iter(typed.values())))
-            texts = parser.texts(piece.data, list(types))
+            texts = parser.texts(piece.lines, list(types))
         except OpenQuoteError as error:
             raise piece.open_quote(error) from None
         if new_columns and len(texts.columns) > len(positions):
@@ -183,7 +183,7 @@ class DelimitedSource(Source):
     def _long_row(self, piece: Piece, positions: Mapping[str, int]) -> SchemaMismatchError:
         row, fields = next(
             (number, len(row.fields))
-            for number, row in enumerate(rows(piece.data.decode(), piece.dialect))
+            for number, row in enumerate(rows(piece.lines.data.decode(), piece.dialect))
             if len(row.fields) > len(positions)
         )
         uri, line = piece.block.file.uri, piece.line_of(row)

@@ -20,21 +20,22 @@ import pyarrow.csv as pa_csv
 from mltable_lite.formats.delimited_rows import (
     QUOTE,
     Dialect,
+    Lines,
     OpenQuoteError,
     Texts,
     has_plain_quotes,
     rows,
     tokenise,
 )
-from mltable_lite.formats.text_dates import NS_YEARS
+from mltable_lite.formats.text_dates import NS_YEARS, are_within
 from mltable_lite.formats.text_types import EXACT_FLOAT, FALSE_WORDS, TRUE_WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 _BOM = "\ufeff".encode()
 _THREAD_BYTES = 1024 * 1024
-_COUNTED_BYTES = 64 * 1024
+_PART_BYTES = 256 * 1024
 _FAILED_COLUMN = re.compile(r"In CSV column #(\d+)")
 
 
@@ -55,13 +56,13 @@ class Parser:
     arrow: bool = True
     _as_text: set[int] = field(default_factory=set)
 
-    def typed(self, data: bytes, wanted: Mapping[int, pa.DataType]) -> dict[int, Any] | None:
+    def typed(self, lines: Lines, wanted: Mapping[int, pa.DataType]) -> dict[int, Any] | None:
         """Return the columns at some positions: of the types wanted where Arrow reads them as we do, else texts.
 
         `None` where rows are not as wide as expected.
 
         Args:
-            data: The lines.
+            lines: The lines.
             wanted: string, int64, double, bool, or date32 for dates without a time, by position.
         """
         columns: dict[int, Any] = {}
@@ -72,7 +73,7 @@ class Parser:
                 if position not in columns
             }
             try:
-                read = self._read(data, types)
+                read = self._read(lines, types)
             except pa.ArrowInvalid as error:
                 # What is in this piece will mostly be in the next one, too.
                 failed = _FAILED_COLUMN.search(str(error))
@@ -81,13 +82,13 @@ class Parser:
                 continue
             if read is None:
                 return None
-            other = _read_otherwise(data, read)
+            other = _read_otherwise(lines, read)
             self._as_text.update(other)
             columns.update((position, read[position]) for position in read.keys() - other)
         return columns
 
     def texts(
-        self, data: bytes, positions: Sequence[int] | None = None, most_rows: int | None = None
+        self, lines: Lines, positions: Sequence[int] | None = None, most_rows: int | None = None
     ) -> Texts:
         """Return the columns of the first rows as texts; those at other than the given positions may be all null.
 
@@ -96,9 +97,9 @@ class Parser:
         """
         wanted = range(self.width) if positions is None else positions
         ragged: list[tuple[int, list[str | None]]] = []
-        columns = self._read(data, dict.fromkeys(wanted, pa.string()), ragged)
+        columns = self._read(lines, dict.fromkeys(wanted, pa.string()), ragged)
         if columns is None:
-            return tokenise(data.decode(), self.dialect, most_rows)
+            return tokenise(lines.data.decode(), self.dialect, most_rows)
         size = len(next(iter(columns.values())))
         width = max(
             [
@@ -114,7 +115,7 @@ class Parser:
 
     def _read(
         self,
-        data: bytes,
+        lines: Lines,
         types: Mapping[int, pa.DataType],
         ragged: list[tuple[int, list[str | None]]] | None = None,
     ) -> dict[int, Any] | None:
@@ -126,11 +127,16 @@ class Parser:
             ArrowInvalid: A cell is not of its column's type.
         """
         dialect = self.dialect
-        if not data.endswith(b"\n"):
-            data += b"\n"  # without it Arrow takes a blank last field for an empty text
-        if not (self.arrow and _is_plain(data, dialect)):
+        if not lines.text.endswith(b"\n", lines.begin, lines.end):
+            data = lines.data + b"\n"  # without it Arrow takes a blank last field for an empty text
+            lines = Lines(data, 0, len(data))
+        if not (self.arrow and _is_plain(lines, dialect)):
             return None
-
+        size = lines.end - lines.begin
+        quoted = not dialect.multi_line and lines.hold(QUOTE.encode())
+        line_ends = (
+            _count_line_ends(lines, dialect) if quoted else 0
+        )  # now: they are in the processor's cache
         odd: list[tuple[int, str]] = []
 
         def keep(row: Any) -> str:
@@ -140,10 +146,10 @@ class Parser:
         threads = self.threads and ragged is None  # Arrow's threads do not know the numbers of rows
         try:
             table = pa_csv.read_csv(
-                pa.BufferReader(data),
+                pa.BufferReader(pa.py_buffer(lines.text).slice(lines.begin, size)),
                 pa_csv.ReadOptions(
                     use_threads=threads,
-                    block_size=_THREAD_BYTES if threads else len(data) + 1,
+                    block_size=_THREAD_BYTES if threads else size + 1,
                     column_names=[str(position) for position in range(self.width)],
                 ),
                 pa_csv.ParseOptions(
@@ -167,7 +173,7 @@ class Parser:
                 raise
             return None
         count = table.num_rows + len(odd)
-        if not dialect.multi_line and QUOTE.encode() in data and not _one_line_each(data, count, dialect):
+        if quoted and not _one_line_each(lines, line_ends, count, dialect):
             return None
         if ragged is not None:
             # Every odd row is closed in itself here: in its line, or among quotes that all are plain.
@@ -196,50 +202,62 @@ def _insert_rows(columns: list[Any], ragged: Sequence[tuple[int, list[str | None
 
 
 # --------------------------------------------------------------------------- where Arrow differs
-def _is_plain(data: bytes, dialect: Dialect) -> bool:
+def _is_plain(lines: Lines, dialect: Dialect) -> bool:
     """Tell whether Arrow cuts text as we do, apart from quotes that stay open at a line's end."""
-    if len(dialect.delimiter) != 1 or not dialect.delimiter.isascii() or data.startswith(_BOM):
+    if len(dialect.delimiter) != 1 or not dialect.delimiter.isascii():
         return False
-    if not dialect.cr_only and b"\r" in data:
-        # Arrow ends a line at any CR, we only at one before LF.
-        text = np.frombuffer(data, np.uint8)
-        returns = text == ord("\r")
-        if returns[-1] or np.count_nonzero(returns) != np.count_nonzero(
-            returns[:-1] & (text[1:] == ord("\n"))
-        ):
-            return False
-    return not dialect.multi_line or has_plain_quotes(data, dialect)
+    if lines.text.startswith(_BOM, lines.begin, lines.end):
+        return False
+    if not dialect.cr_only and lines.hold(b"\r") and _has_lone_return(lines.array):
+        return False  # Arrow ends a line at any CR, we only at one before LF
+    return not dialect.multi_line or has_plain_quotes(lines.data, dialect)
 
 
-def _one_line_each(data: bytes, count: int, dialect: Dialect) -> bool:
-    """Tell whether no row took a line end into a quoted field, and the last row's quotes are closed."""
-    text = np.frombuffer(data, np.uint8)
+def _has_lone_return(text: npt.NDArray[np.uint8]) -> bool:
+    """Tell whether a CR stands elsewhere than before LF, in text that ends with LF."""
+    return any(
+        bool(((part == ord("\r")) & (after != ord("\n"))).any())
+        for part, after in zip(_parts(text[:-1]), _parts(text[1:]), strict=True)
+    )
+
+
+def _parts(text: npt.NDArray[np.uint8]) -> Iterator[npt.NDArray[np.uint8]]:
+    """Yield parts of text that stay in a near cache, together with what is made of them."""
+    return (text[start : start + _PART_BYTES] for start in range(0, len(text), _PART_BYTES))
+
+
+def _count_line_ends(lines: Lines, dialect: Dialect) -> int:
+    parts = _parts(lines.array)
     if dialect.cr_only:
-        text = np.where(text == ord("\r"), np.uint8(ord("\n")), text)
-    if _count_line_ends(text) + (text[-1] != ord("\n")) != count:
+        return sum(int(np.count_nonzero((part == ord("\n")) | (part == ord("\r")))) for part in parts)
+    return sum(int(np.count_nonzero(part == ord("\n"))) for part in parts)
+
+
+def _one_line_each(lines: Lines, line_ends: int, count: int, dialect: Dialect) -> bool:
+    """Tell whether no row took a line end into a quoted field, and the last row's quotes are closed."""
+    text = lines.array
+    if line_ends != count:
+        if dialect.cr_only:
+            text = np.where(text == ord("\r"), np.uint8(ord("\n")), text)
         starts = np.concatenate([[0], np.flatnonzero(text == ord("\n")) + 1])
         starts = starts[starts < len(text)]
         second = text[np.minimum(starts + 1, len(text) - 1)]
         blank = (text[starts] == ord("\n")) | ((text[starts] == ord("\r")) & (second == ord("\n")))
         if len(starts) - np.count_nonzero(blank) != count:
             return False
-    last = max(data.rfind(end, 0, len(data) - 2) for end in (b"\n", b"\r")) + 1
+    marks = (b"\n", b"\r") if dialect.cr_only else (b"\n",)
+    last = max(lines.text.rfind(mark, lines.begin, lines.end - 2) + 1 for mark in marks)
+    line = Lines(lines.text, max(last, lines.begin), lines.end)
     try:
-        return sum(1 for _ in rows(data[last:].decode(), dialect)) <= 1
+        return not line.hold(QUOTE.encode()) or sum(1 for _ in rows(line.data.decode(), dialect)) <= 1
     except OpenQuoteError:
         return False
 
 
-def _count_line_ends(text: npt.NDArray[np.uint8]) -> int:
-    """Return how many there are; in parts that stay in the nearest cache, which takes half the time."""
-    parts = (text[start : start + _COUNTED_BYTES] for start in range(0, len(text), _COUNTED_BYTES))
-    return sum(int(np.count_nonzero(part == ord("\n"))) for part in parts)
-
-
-def _read_otherwise(data: bytes, columns: Mapping[int, Any]) -> set[int]:
+def _read_otherwise(lines: Lines, columns: Mapping[int, Any]) -> set[int]:
     """Return the columns of numbers that may hold texts which are no numbers for us, or lose digits."""
     integers = {position for position, column in columns.items() if pa.types.is_integer(column.type)}
-    other = integers if integers and _has_hexadecimal(data) else set()
+    other = integers if integers and _has_hexadecimal(lines) else set()
     for position, column in columns.items():
         if pa.types.is_floating(column.type):
             if _are_small(column):
@@ -247,9 +265,9 @@ def _read_otherwise(data: bytes, columns: Mapping[int, Any]) -> set[int]:
             ends = pc.min_max(column).as_py()
             large = ends["max"] is not None and max(-ends["min"], ends["max"]) >= EXACT_FLOAT
             # Arrow reads nan(1), too.
-            if large or (b"(" in data and pc.any(pc.is_nan(column)).as_py()):
+            if large or (lines.hold(b"(") and pc.any(pc.is_nan(column)).as_py()):
                 other.add(position)
-        if pa.types.is_date32(column.type) and not _has_whole_years(column):
+        if pa.types.is_date32(column.type) and not are_within(column, NS_YEARS):
             other.add(position)
     return other
 
@@ -260,16 +278,8 @@ def _are_small(floats: Any) -> bool:
     return not len(values) or max(values.max(), -values.min()) < EXACT_FLOAT
 
 
-def _has_whole_years(dates: Any) -> bool:
-    """Tell whether dates are of years that nanoseconds hold in full."""
-    ends = pc.min_max(dates)
-    # Arrow knows years that Python's dates do not: 0, and those past 9999.
-    first, last = pc.year(ends["min"]).as_py(), pc.year(ends["max"]).as_py()
-    return first is None or (NS_YEARS[0] <= first and last <= NS_YEARS[1])
-
-
-def _has_hexadecimal(data: bytes) -> bool:
-    if b"x" not in data and b"X" not in data:
+def _has_hexadecimal(lines: Lines) -> bool:
+    if not (lines.hold(b"x") or lines.hold(b"X")):
         return False
-    text = np.frombuffer(data, np.uint8)
+    text = lines.array
     return bool(((text[:-1] == ord("0")) & ((text[1:] | 32) == ord("x"))).any())

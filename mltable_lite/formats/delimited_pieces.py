@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from mltable_lite.errors import InvalidLineError
 from mltable_lite.formats.base import Partition
-from mltable_lite.formats.delimited_rows import Dialect, OpenQuoteError, rows, whole_rows
-from mltable_lite.formats.text_blocks import Block, Place, read_block, read_blocks
+from mltable_lite.formats.delimited_rows import Dialect, Lines, OpenQuoteError, rows, whole_rows
+from mltable_lite.formats.text_blocks import HEAD_BYTES, Block, Place, read_blocks, read_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from mltable_lite.formats.delimited_header import Headers
     from mltable_lite.spec.model import ReadDelimited
 
-PIECE_BYTES = 2 * 1024 * 1024
+PIECE_BYTES = 2 * 1024 * 1024  # of a piece, at most, unless one row has more
 FIRST_BYTES = 256 * 1024
+_ROW_BYTES = 1024  # hardly any row has more
 _HEADER_BYTES = 64 * 1024
 _SHOWN_CHARACTERS = 60
 
@@ -33,15 +34,13 @@ class Piece:
 
     Attributes:
         block: The block they are cut from.
-        start: Where in the block they begin.
-        data: They.
+        lines: They; gone when the next piece is asked for.
         dialect: How they are cut into fields.
         stored_bytes: Bytes taken from the storage for this piece.
     """
 
     block: Block
-    start: int
-    data: bytes
+    lines: Lines
     dialect: Dialect
     stored_bytes: int
 
@@ -52,13 +51,18 @@ class Piece:
     def place(self, row: int) -> Place:
         """Return the file's line that a row begins at."""
         found = next(
-            row_ for number, row_ in enumerate(rows(self.data.decode(), self.dialect)) if number == row
+            row_ for number, row_ in enumerate(rows(self.lines.data.decode(), self.dialect)) if number == row
         )
-        return self.block.place(self.start, found.line)
+        return self.block.place(self._start, found.line)
 
     def open_quote(self, error: OpenQuoteError) -> InvalidLineError:
         """Return the error for a quote that does not end in this piece."""
-        return _open_quote(self.block, self.start, error, self.dialect)
+        return _open_quote(self.block, self._start, error, self.dialect)
+
+    @property
+    def _start(self) -> int:
+        """Where in the block they begin."""
+        return self.lines.begin - self.block.begin
 
 
 def pieces(
@@ -67,7 +71,6 @@ def pieces(
     ranges: Iterable[tuple[int, int]],
     reader: ReadDelimited,
     headers: Headers,
-    piece_bytes: int = PIECE_BYTES,
 ) -> Iterator[Piece]:
     """Yield the rows that start in consecutive byte ranges of a file; its header line goes to `headers`.
 
@@ -77,7 +80,6 @@ def pieces(
         ranges: (start, stop) in bytes; (0, -1) is the whole file.
         reader: How to read it.
         headers: Checks or collects the header line.
-        piece_bytes: The most bytes of a piece, unless one row has more.
 
     Raises:
         SchemaMismatchError: The header is not the expected one.
@@ -88,7 +90,7 @@ def pieces(
         if stop < 0:
             blocks = read_blocks(file, reader.encoding, partial(_whole_rows, dialect), FIRST_BYTES)
         else:
-            blocks = iter([read_block(file, Partition(number, 0, start, stop), reader.encoding)])
+            blocks = read_pieces(file, Partition(number, 0, start, stop), reader.encoding, PIECE_BYTES)
         for block in blocks:
             dialect = dialect_of(reader, cr_only=block.cr_only)
             begin = 0
@@ -99,13 +101,13 @@ def pieces(
                     headers.meet(number, file.uri, (block.line or 1) + line, cells)
             elif block.leading and headers.first is None and block.data.strip(b"\r\n"):
                 headers.first = (number, file.uri)
-            yield from _cut(block, begin, dialect, piece_bytes)
+            yield from _cut(block, begin, dialect)
 
 
-def short_first(partition: Partition) -> list[tuple[int, int]]:
-    """Return the ranges of a partition for a consumer that will mostly stop early."""
+def short_first(partition: Partition, first_rows: int) -> list[tuple[int, int]]:
+    """Return the ranges of a partition for a consumer that will mostly stop after so many rows."""
     start, stop = partition.start, partition.stop
-    middle = start + FIRST_BYTES
+    middle = start + min(max(first_rows * _ROW_BYTES, HEAD_BYTES), FIRST_BYTES)
     return [(start, middle), (middle, stop)] if middle < stop else [(start, stop)]
 
 
@@ -135,14 +137,14 @@ def _first_row(block: Block, dialect: Dialect) -> tuple[list[str | None], int, i
     return None if row is None else (row.fields, len(text[: row.end].encode()), row.line)
 
 
-def _cut(block: Block, start: int, dialect: Dialect, piece_bytes: int) -> Iterator[Piece]:
+def _cut(block: Block, start: int, dialect: Dialect) -> Iterator[Piece]:
     text, begin, stored = block.text, block.begin + start, block.stored_bytes
     while begin < block.end:
         end = block.end
-        if end - begin > piece_bytes and not dialect.multi_line and not dialect.cr_only:
-            far = begin + piece_bytes
+        if end - begin > PIECE_BYTES and not dialect.multi_line and not dialect.cr_only:
+            far = begin + PIECE_BYTES
             end = text.rfind(b"\n", begin, far) + 1 or text.find(b"\n", far, block.end) + 1 or block.end
-        yield Piece(block, begin - block.begin, text[begin:end], dialect, stored)
+        yield Piece(block, Lines(text, begin, end), dialect, stored)
         begin, stored = end, 0
 
 

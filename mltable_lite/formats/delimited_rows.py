@@ -12,6 +12,7 @@ from itertools import islice, zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 if TYPE_CHECKING:
@@ -45,6 +46,29 @@ class Dialect:
     multi_line: bool = False
     cr_only: bool = False
     blank: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Whole lines: `text` from `begin` to `end`, which so need not be copied."""
+
+    text: bytes | bytearray
+    begin: int
+    end: int
+
+    @property
+    def data(self) -> bytes:
+        """The lines, copied."""
+        return bytes(self.text[self.begin : self.end])
+
+    @property
+    def array(self) -> npt.NDArray[np.uint8]:
+        """Their bytes, not copied."""
+        return np.frombuffer(self.text, np.uint8, self.end - self.begin, self.begin)
+
+    def hold(self, characters: bytes) -> bool:
+        """Tell whether the characters stand somewhere in the lines."""
+        return self.text.find(characters, self.begin, self.end) >= 0
 
 
 class Row(NamedTuple):

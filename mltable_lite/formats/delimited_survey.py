@@ -14,7 +14,8 @@ from mltable_lite.formats.delimited_parse import Parser
 from mltable_lite.formats.delimited_pieces import FIRST_BYTES, Piece, pieces
 from mltable_lite.formats.delimited_rows import OpenQuoteError
 from mltable_lite.formats.heads import with_heads
-from mltable_lite.formats.text_blocks import CHUNK_BYTES, split_ranges
+from mltable_lite.formats.parallel import are_local
+from mltable_lite.formats.text_blocks import CHUNK_BYTES, HEAD_BYTES, split_ranges
 from mltable_lite.formats.text_types import NOTHING, NULL, Seen, TextType, find_misfits, see
 
 if TYPE_CHECKING:
@@ -78,6 +79,10 @@ class Survey:
         layout = self.headers.layout(number)
         # Where only the header line is missing, the shortest range has it.
         first_bytes = 1 if self.rows == most_rows else FIRST_BYTES
+        if most_rows is not None and are_local(
+            [file]
+        ):  # a remote storage is asked once rather than for little
+            first_bytes = min(first_bytes, HEAD_BYTES)
         for piece in pieces(
             file, number, _growing(file, self.reader, first_bytes), self.reader, self.headers
         ):
@@ -97,7 +102,7 @@ class Survey:
         names = self.names(layout)
         wanted = [position for position, name in enumerate(names) if self._is_wanted(name, only)]
         try:
-            texts = Parser(piece.dialect, len(names) or 1).texts(piece.data, wanted or [0], most_rows)
+            texts = Parser(piece.dialect, len(names) or 1).texts(piece.lines, wanted or [0], most_rows)
         except OpenQuoteError as error:
             raise piece.open_quote(error) from None
         if not texts.rows:

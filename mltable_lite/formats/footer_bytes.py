@@ -21,6 +21,8 @@ _INTEGERS = (4, 5, 6)
 _BINARY, _LIST, _SET, _STRUCT = 8, 9, 10, 12
 _I64 = 6
 _ROWS, _ROW_GROUPS = 3, 4
+#: How a field begins that follows the one before it in number: with one, and its type.
+_ROWS_HEAD, _ROW_GROUPS_HEAD = bytes([0x10 | _I64]), 0x10 | _LIST
 _LONG_LIST = 15
 
 
@@ -29,7 +31,7 @@ class Likeness:
     """What footers of one schema and one writer share.
 
     Attributes:
-        before: The bytes up to the number of rows.
+        before: The bytes up to the number of rows, and the byte that says that it follows.
         after: The bytes behind the row groups.
     """
 
@@ -49,7 +51,7 @@ class Likeness:
                 start = position
                 kind, position, number = _field(footer, position, number)
                 if number == _ROWS and kind == _I64:
-                    before = footer[:start]
+                    before = footer[:start] + _ROWS_HEAD
                 position = _skip(footer, position, kind)
                 if number == _ROW_GROUPS and kind == _LIST and before:
                     return cls(before, footer[position:])
@@ -63,28 +65,30 @@ class Likeness:
         That is so where the footer is another one, or not all of it is in these bytes, or there are more row groups
         than one.
         """
-        footer = footer_in(tail)
-        if footer is None or not (footer.startswith(self.before) and footer.endswith(self.after)):
+        start, end = _start(tail), len(tail) - TRAILER_BYTES
+        # Nothing is cut out of the bytes: this is done for 100,000 files.
+        if start is None or not (
+            tail.startswith(self.before, start, end) and tail.endswith(self.after, start, end)
+        ):
             return None
-        try:
-            kind, position, number = _field(footer, len(self.before), _ROWS - 1)
-            if (kind, number) != (_I64, _ROWS):
-                return None
-            rows, position = _varint(footer, position)
-            kind, position, number = _field(footer, position, _ROWS)
-            groups = footer[position] >> 4
-        except IndexError:
-            return None
-        one = (kind, number) == (_LIST, _ROW_GROUPS) and groups == 1
+        rows, position = _varint(tail, start + len(self.before))
+        one = position + 1 < end and tail[position] == _ROW_GROUPS_HEAD and tail[position + 1] >> 4 == 1
         return rows >> 1 if one and not rows & 1 else None  # zigzag: odd stands for negative
 
 
 def footer_in(tail: bytes) -> bytes | None:
     """Return the footer at the end of a file's last bytes, without its length and the magic; `None`: not all is there."""
+    start = _start(tail)
+    return None if start is None else tail[start:-TRAILER_BYTES]
+
+
+def _start(tail: bytes) -> int | None:
+    """Return where the footer begins; `None` where not all of it is there."""
     if not tail.endswith(_MAGIC):
         return None
     length = int.from_bytes(tail[-TRAILER_BYTES : -len(_MAGIC)], "little")
-    return tail[-TRAILER_BYTES - length : -TRAILER_BYTES] if 0 < length <= len(tail) - TRAILER_BYTES else None
+    start = len(tail) - TRAILER_BYTES - length
+    return start if length and start >= 0 else None
 
 
 def _varint(data: bytes, position: int) -> tuple[int, int]:

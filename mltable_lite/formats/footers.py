@@ -134,12 +134,12 @@ def read_footer(file: InputFile) -> pq.FileMetaData:
         raise explained(error, file.uri, "is not a Parquet file, or a damaged one") from error
 
 
-def read_tail(file: InputFile, token: str) -> bytes:
+def read_tail(file: InputFile, token: str, *, local: bool) -> bytes:
     """Return a file's last bytes; mostly the whole footer is among them. No bytes where the size is not known."""
     size = file.size
     if not size:
         return b""
-    most = _LOCAL_TAIL_BYTES if are_local([file]) else _REMOTE_TAIL_BYTES
+    most = _LOCAL_TAIL_BYTES if local else _REMOTE_TAIL_BYTES
     tail = file.read_range(max(size - most, 0), size)
     footer = None if _TAILS.is_full else footer_in(tail)
     if footer is not None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
 import pyarrow.types as pt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 WHITE = b" \t\r\n"
 _NO_NUMBER = re.compile(rb"[:,\[]\s*-?(?:NaN|Inf)")
@@ -113,3 +116,10 @@ def is_doubtful(array: pa.Array[Any]) -> bool:
     if pt.is_list(array.type):
         return is_doubtful(array.flatten())
     return pt.is_struct(array.type) and any(map(is_doubtful, array.flatten()))
+
+
+def holds(t: pa.DataType, wanted: Callable[[pa.DataType], bool]) -> bool:
+    """Tell whether a type is, or has anywhere inside, what is wanted."""
+    if pt.is_list(t):
+        return wanted(t) or holds(t.value_type, wanted)
+    return wanted(t) or (pt.is_struct(t) and any(holds(field.type, wanted) for field in t))

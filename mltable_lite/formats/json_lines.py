@@ -26,10 +26,19 @@ from mltable_lite.errors import (
     TypeWidenedWarning,
 )
 from mltable_lite.formats.base import Partition, Request, Source
-from mltable_lite.formats.json_blocks import WHITE, decode_block
+from mltable_lite.formats.json_blocks import WHITE, decode_block, holds
 from mltable_lite.formats.json_regular import PIECE_BYTES, RegularLines
-from mltable_lite.formats.json_values import Doubled, Losses, Misfit, Shape, convert, parse_lines, shortened
-from mltable_lite.formats.text_blocks import Block, read_block, read_blocks, split_ranges
+from mltable_lite.formats.json_values import (
+    Doubled,
+    Losses,
+    Misfit,
+    Shape,
+    convert,
+    parse_lines,
+    shortened,
+    to_text,
+)
+from mltable_lite.formats.text_blocks import Block, read_block, read_blocks, read_pieces, split_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -42,7 +51,6 @@ if TYPE_CHECKING:
 SAMPLE_BYTES = 1024 * 1024
 LEAST_SAMPLE_BYTES = 64 * 1024
 SAMPLE_FILES = 16
-BLOCK_BYTES = 32 * 1024 * 1024
 FIRST_BYTES = 256 * 1024
 EXACT_BYTES = 32 * 1024
 #: How far into a file a warning counts lines; beyond, it gives the byte.
@@ -97,21 +105,21 @@ class JsonLinesSource(Source):
             return None
         return replace(self, schema=_schema(self._everything), exact=True), Notices()
 
-    def _everything(self) -> Iterator[Block]:
+    def _everything(self) -> Iterator[bytes]:
         for partition in self.partitions():
-            yield from self._blocks(partition, small_first=False)
+            yield from map(_data, self._blocks(partition, small_first=False))
 
     def _blocks(self, partition: Partition, *, small_first: bool) -> Iterator[Block]:
         file, encoding = self.files[partition.file], self.reader.encoding
-        step = FIRST_BYTES if small_first else BLOCK_BYTES
         if partition.stop < 0:
-            yield from read_blocks(file, encoding, _whole_lines, step if small_first else SAMPLE_BYTES)
+            yield from read_blocks(file, encoding, _whole_lines, FIRST_BYTES if small_first else SAMPLE_BYTES)
             return
         start = partition.start
-        while start < partition.stop:
-            stop = min(start + step, partition.stop)
-            yield read_block(file, replace(partition, start=start, stop=stop), encoding)
-            start, step = stop, min(2 * step, BLOCK_BYTES)
+        if small_first:
+            start = min(start + FIRST_BYTES, partition.stop)
+            yield read_block(file, partition._replace(stop=start), encoding)
+        if start < partition.stop:
+            yield from read_pieces(file, partition._replace(start=start), encoding, PIECE_BYTES)
 
 
 def inspect(read: ReadJsonLines, files: Sequence[InputFile]) -> JsonLinesSource:
@@ -126,7 +134,8 @@ def inspect(read: ReadJsonLines, files: Sequence[InputFile]) -> JsonLinesSource:
     found = [_beginning(file, read.encoding, each) for file in shown]
     blocks = [block for block, _ in found if block is not None]
     whole = len(files) <= SAMPLE_FILES and all(is_whole for _, is_whole in found)
-    source = JsonLinesSource(files, _schema(lambda: iter(blocks)), read, exact=whole)
+    sample = b"".join(text if text.endswith(b"\n") else text + b"\n" for text in map(_data, blocks))
+    source = JsonLinesSource(files, _schema(lambda: [sample]), read, exact=whole)
     if not source.schema.names and not whole:
         source = replace(source, schema=_schema(source._everything), exact=True)  # noqa: SLF001 - its own module
     if not source.schema.names:
@@ -156,24 +165,30 @@ def _refuse_no_columns(block: Block) -> None:
 
 
 # --------------------------------------------------------------------------- schema
-def _schema(blocks: Callable[[], Iterable[Block]]) -> pa.Schema:
+def _schema(texts: Callable[[], Iterable[bytes]]) -> pa.Schema:
     """Return the schema of all lines.
 
     What fits a column's type fits every type that later lines widen it to, with one exception: uint64. Where that
-    comes out, the blocks are gone over again, for negative numbers seen before.
+    comes out, the texts are gone over again, for negative numbers seen before.
     """
     shape, before, schema = Shape(), None, None
-    while schema is None or (schema != before and any(_holds(t, pt.is_uint64) for t in schema.types)):
+    while schema is None or (schema != before and any(holds(t, pt.is_uint64) for t in schema.types)):
         before = schema
-        for block in blocks():
-            _learn(shape, _data(block))
+        for text in texts():
+            _learn(shape, text)
         schema = pa.schema(shape.columns)
     return schema
 
 
 def _learn(shape: Shape, data: bytes) -> None:
-    """Add to a shape what lines show beyond it; lines that fit it already are only looked at by pyarrow."""
-    if decode_block(data, pa.schema(shape.columns), "error") is not None:
+    """Add to a shape what lines show beyond it; lines that fit it already are only decoded, the fast ways."""
+    start = data.find(b"\n", EXACT_BYTES // 2) + 1
+    if not shape.fields and 0 < start < len(data):  # most often the first lines tell it all
+        _learn(shape, data[:start])
+        data = data[start:]
+    known = pa.schema(shape.columns)
+    regular = RegularLines(known, known.names, new_keys=False).decode(data)
+    if regular is not None or decode_block(data, known, "error") is not None:
         return
     parts = _parts(data, 0, len(data))
     if len(parts) > 1:
@@ -181,13 +196,6 @@ def _learn(shape: Shape, data: bytes) -> None:
             _learn(shape, data[start:stop])
     else:
         shape.add([line.value for line in parse_lines(data, 0, len(data)) if line.value is not None])
-
-
-def _holds(t: pa.DataType, wanted: Callable[[pa.DataType], bool]) -> bool:
-    """Tell whether a type is, or has anywhere inside, what is wanted."""
-    if pt.is_list(t):
-        return wanted(t) or _holds(t.value_type, wanted)
-    return wanted(t) or (pt.is_struct(t) and any(_holds(field.type, wanted) for field in t))
 
 
 def _parts(data: bytes, start: int, stop: int) -> list[tuple[int, int]]:
@@ -216,15 +224,15 @@ class _Decoder:
     def __init__(self, source: JsonLinesSource, request: Request) -> None:
         self._drop = source.reader.invalid_lines == "drop"
         self._notices = request.notices
+        self._texts = request.texts
         self._known = source.schema
         self._wanted = pa.schema([source.schema.field(name) for name in request.columns])
         # A schema that comes from every line has no new keys to look for.
         self._new_columns = request.new_columns and not source.exact
         # Unasked keys are not decoded; but pyarrow would leave out unknown keys inside an asked object, too.
-        self._ignores = not self._new_columns and not any(_holds(t, pt.is_struct) for t in self._wanted.types)
-        # It looks at every value, so where few are asked for it does not pay.
-        few = 2 * len(self._wanted) < len(self._known)
-        self._regular = None if few else RegularLines(self._known, self._wanted.names)
+        self._ignores = not self._new_columns and not any(holds(t, pt.is_struct) for t in self._wanted.types)
+        regular = RegularLines(self._known, self._wanted.names, new_keys=not self._new_columns)
+        self._regular: RegularLines | None = regular
 
     def decode(self, block: Block) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a block: each way ends at the first piece that it is not for, the fastest one for good."""
@@ -232,10 +240,11 @@ class _Decoder:
             yield from self._apart(block, _data(block), 0, len(_data(block)))
             return
         text, start, stop = block.text, block.begin, block.end
+        lines = memoryview(text)
         while self._regular is not None and start < stop:
             far = start + PIECE_BYTES
             end = stop if far >= stop else text.rfind(b"\n", start, far) + 1 or stop
-            batch = self._regular.decode(text[start:end])
+            batch = self._regular.decode(lines[start:end])
             if batch is None:
                 self._regular = None
             else:
@@ -243,7 +252,7 @@ class _Decoder:
                 start = end
         if start == stop:
             return
-        table = self._by_arrow(memoryview(text)[start:stop])
+        table = self._by_arrow(lines[start:stop])
         if table is not None:
             yield from table.to_batches()
         else:
@@ -289,8 +298,12 @@ class _Decoder:
             for position, row in zip(positions, rows, strict=True):
                 if type(row) is Doubled and row.key == field.name:
                     losses.add(DuplicateKeyWarning, field.name, position, field.name)
+                value = row.get(field.name)
+                if value is not None and field.name in self._texts and pt.is_string(field.type):
+                    values.append(to_text(value))
+                    continue
                 try:
-                    values.append(convert(row.get(field.name), field.type, losses.of(field.name, position)))
+                    values.append(convert(value, field.type, losses.of(field.name, position)))
                 except Misfit as misfit:
                     raise _mismatch(block, position, field, misfit) from None
             arrays.append(pa.array(values, field.type))

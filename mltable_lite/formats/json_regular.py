@@ -1,14 +1,15 @@
 """JSON lines -> Arrow the fastest way: where every line has the same keys in the same order, as machines write them.
 
-A piece of lines is copied with marks between keys and values, and read as if it were delimited text: a third faster
-than parsing the objects. It is then proved that nothing but such objects can have looked like that. A mark and a
-closed key are control characters, which JSON texts do not hold, so:
+Values are not parsed one after the other, but cut out from between the keys, all of a piece of lines together. It is
+then proved that nothing but such lines can have looked like that:
 
-* a key's cell is the key with its quotes and the colon after it, and comes after a comma or the line's ``{``;
-* a last cell that is empty comes after ``}`` at the line's end;
-* between them is a value without a quote inside: null or of its column's type, written as JSON writes it.
+* between each two values stands what should: a comma, the next key and its colon, or a line's end and the first key;
+* a text has no quote inside, for there are no other quotes than around texts and keys, no escapes, and no control
+  characters but line ends;
+* whatever else is a value is null, true, false or a number as JSON writes it.
 
-Lines that are not like that (other keys, spaces elsewhere, escapes, nested values) are left to the other ways.
+That holds for the columns that nobody asked for, too; only, their values are not kept. Lines that are not like that
+(other keys, spaces elsewhere, escapes, nested values) are left to the other ways.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
 import pyarrow.types as pt
 
 from mltable_lite.formats.json_blocks import is_doubtful
@@ -31,37 +31,21 @@ if TYPE_CHECKING:
 
 #: What is decoded at once stays in the processor's caches while it is looked at several times.
 PIECE_BYTES = 2 * 1024 * 1024
-#: The same for what is marked at once; with less, the calls would cost more than the work.
-_MARKED_BYTES = 128 * 1024
-_MARK = "\x01"
+#: Places in a piece are told by 32 bits.
+_MOST_BYTES = 2**31 - 1
 _FIRST_PRINTABLE = 32
+_WORDS = (b"null", b"true", b"false")
+_NINE = 9
+#: Bits that choose pieces of a text.
+_EVERY_FIRST, _EVERY_SECOND = 0b01010101, 0b10101010
 
 _Bytes = npt.NDArray[np.uint8]
+_Flags = npt.NDArray[np.bool_]
+_Places = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class _Style:
-    """How a program writes the characters between values, and what becomes of them.
-
-    Attributes:
-        colon: What stands between a key's name and its value.
-        comma: What stands between a value and the next key's name.
-    """
-
-    colon: tuple[bytes, bytes]
-    comma: tuple[bytes, bytes]
-
-    def cells(self, keys: Sequence[str]) -> list[str]:
-        """Return what becomes of keys and of the line's end."""
-        (_, colon), (_, comma) = self.colon, self.comma
-        between = [b'{"', *[comma[1:]] * (len(keys) - 1)]
-        closed = [start + key.encode() + colon[:-1] for start, key in zip(between, keys, strict=True)]
-        return [cell.decode() for cell in (*closed, b"")]
-
-
-_COMPACT = _Style((b'":', b"\x02\x01"), (b',"', b'\x01"'))
-_SPACED = _Style((b'": ', b"\x02:\x01"), (b', "', b'\x01 "'))
-_END = (b"}\n", b"\x01\n")
+class _Irregular(Exception):  # noqa: N818 - never leaves this module
+    """It is not proved what lines are."""
 
 
 class RegularLines:
@@ -69,160 +53,300 @@ class RegularLines:
 
     Args:
         known: The types of the keys.
-        wanted: The columns to decode; of the others it is only made sure that they are what they should be.
+        wanted: The columns to decode; of the others it is only made sure that they are JSON.
+        new_keys: Whether lines may have other keys than those known.
     """
 
-    def __init__(self, known: pa.Schema, wanted: Sequence[str]) -> None:
-        self._known = known
+    def __init__(self, known: pa.Schema, wanted: Sequence[str], *, new_keys: bool) -> None:
+        self._known = None if new_keys else set(known.names)
         self._schema = pa.schema([known.field(name) for name in wanted])
-        self._expected: tuple[list[str], list[Any]] = ([], [])
+        self._frame: _Frame | None = None
 
-    def decode(self, data: bytes) -> pa.RecordBatch | None:
+    def decode(self, data: bytes | memoryview) -> pa.RecordBatch | None:
         """Return the wanted columns of whole lines of UTF-8, or `None` where it is not proved what they are."""
-        keys, style = _first_line(data)
-        if style is None or not data.endswith(b"\n") or not set(keys) <= set(self._known.names):
+        form = _Form.of(data) if len(data) <= _MOST_BYTES else None
+        if form is None or not (self._known is None or self._known.issuperset(form.keys)):
             return None
-        text = np.frombuffer(data, np.uint8)
-        control = np.count_nonzero(text < _FIRST_PRINTABLE)
-        if b"\\" in data or control != np.count_nonzero(text == ord("\n")):
-            return None
-        marked = _replaced(text, (style.colon, style.comma, _END))
         try:
-            cells = _cut(marked, 2 * len(keys) + 1)
-            if not self._are_keys(cells[::2], style.cells(keys)):
+            closed, lines, quotes = _closed_keys(np.frombuffer(data, np.uint8))
+            if not lines or len(closed) != lines * len(form.keys):
                 return None
-            values = {
-                key: _values(column, self._known.field(key).type, wanted=key in self._schema.names)
-                for key, column in zip(keys, cells[1::2], strict=True)
-            }
-        except pa.ArrowInvalid:
+            if self._frame is None or self._frame.form != form or self._frame.lines < lines:
+                self._frame = _Frame.of(form, 2 * lines)
+            values = _Values.at(data, *self._frame.places(data, closed, lines), quotes)
+            kinds = {field.name: field.type for field in self._schema}
+            columns: dict[str, Any] = {}
+            for kind in dict.fromkeys(map(kinds.get, form.keys)):
+                places = [place for place, key in enumerate(form.keys) if kinds.get(key) == kind]
+                if kind is None:
+                    values.prove_numbers(places)
+                else:
+                    names = (form.keys[place] for place in places)
+                    columns |= zip(names, values.columns(places, kind), strict=True)
+        except (_Irregular, pa.ArrowInvalid):
             return None
-        if any(value is None for value in values.values()):
-            return None
-        size = len(cells[0])
-        arrays = [values[f.name] if f.name in values else pa.nulls(size, f.type) for f in self._schema]
+        arrays = [columns[f.name] if f.name in columns else pa.nulls(lines, f.type) for f in self._schema]
         return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
 
-    def _are_keys(self, columns: Sequence[Any], texts: list[str]) -> bool:
-        """Tell whether each column holds nothing but its text."""
-        size = len(columns[0])
-        if self._expected[0] != texts or len(self._expected[1][0]) < size:
-            self._expected = (texts, [pa.repeat(pa.scalar(text), 2 * size) for text in texts])
-        return all(
-            column.equals(expected[:size])
-            for column, expected in zip(columns, self._expected[1], strict=True)
-        )
 
+# --------------------------------------------------------------------------- between values
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How a program writes its lines.
 
-def _first_line(data: bytes) -> tuple[list[str], _Style | None]:
-    """Return the keys of the first line and how it seems to be written; no style where it has a key twice."""
-    line = data[: data.find(b"\n")]
-    try:
-        pairs = json.loads(line, object_pairs_hook=list) if line.startswith(b'{"') else []
-    except (ValueError, RecursionError):
-        pairs = []
-    keys = [key for key, _ in pairs]
-    if not keys or len(set(keys)) < len(keys):
-        return [], None
-    return keys, _SPACED if line.startswith(b'{"%s": ' % keys[0].encode()) else _COMPACT
-
-
-def _replaced(text: _Bytes, replacements: Sequence[tuple[bytes, bytes]]) -> _Bytes:
-    """Return a copy of a text in which each occurrence of some characters is replaced by as many others."""
-    copy = text.copy()
-    found, more = np.empty(_MARKED_BYTES, np.uint8), np.empty(_MARKED_BYTES, np.uint8)
-    for start in range(0, len(text), _MARKED_BYTES):
-        for old, new in replacements:
-            size = min(_MARKED_BYTES, len(text) - start - len(old) + 1)
-            if size <= 0:
-                continue
-            here, other = found[:size], more[:size]
-            np.equal(text[start : start + size], old[0], out=here.view(bool))
-            for place in range(1, len(old)):
-                np.equal(text[start + place : start + place + size], old[place], out=other.view(bool))
-                np.bitwise_and(here, other, out=here)
-            for place in range(len(old)):
-                if old[place] != new[place]:
-                    target = copy[start + place : start + place + size]
-                    np.multiply(here, np.uint8(old[place] - new[place]), out=other)
-                    np.subtract(target, other, out=target)
-    return copy
-
-
-def _cut(marked: _Bytes, width: int) -> list[Any]:
-    """Return the columns of cells between marks, null where ``null`` is written.
-
-    Raises:
-        ArrowInvalid: A line has another number of cells.
+    Attributes:
+        keys: The keys of each line.
+        colon: What stands between a key and its value.
+        comma: What stands between a value and the next key.
     """
-    names = [str(position) for position in range(width)]
-    table = pa_csv.read_csv(
-        pa.py_buffer(marked),
-        pa_csv.ReadOptions(use_threads=False, block_size=len(marked) + 1, column_names=names),
-        pa_csv.ParseOptions(delimiter=_MARK, quote_char=False),
-        pa_csv.ConvertOptions(
-            check_utf8=False,  # the block is checked already
-            column_types=dict.fromkeys(names, pa.string()),
-            null_values=["null"],
-            strings_can_be_null=True,
-        ),
-    )
-    return [column.chunk(0) for column in table.columns]
 
+    keys: tuple[str, ...]
+    colon: str
+    comma: str
 
-def _values(cells: Any, kind: pa.DataType, *, wanted: bool) -> Any:
-    """Return the values of cells (whatever, if not wanted), or `None` where one is not written as JSON writes it.
-
-    Raises:
-        ArrowInvalid: A number is none.
-    """
-    if cells.null_count == len(cells):
-        return pa.nulls(len(cells), kind)
-    if pt.is_string(kind):
-        if not _are_quoted(cells):
+    @classmethod
+    def of(cls, data: bytes | memoryview) -> _Form | None:
+        """Return how the first line of a text seems to be written, `None` where there is no telling."""
+        line = _first_line(data)
+        try:
+            pairs = json.loads(line, object_pairs_hook=list) if line.startswith(b'{"') else []
+            keys = tuple(key for key, _ in pairs)
+            "".join(keys).encode()
+        except (ValueError, RecursionError):  # no JSON, or half of a character
             return None
-        return pc.ascii_trim(cells, characters='"') if wanted else cells
-    if pt.is_boolean(kind):
-        true = pc.equal(cells, "true")
-        return true if pc.all(pc.or_(true, pc.equal(cells, "false"))).as_py() else None
-    if pt.is_integer(kind) or pt.is_float64(kind):
-        values = cells.cast(kind)
-        return values if _are_json_numbers(cells) and not is_doubtful(values) else None
-    return None
+        if not keys or len(set(keys)) < len(keys):
+            return None
+        spaced = line.startswith(f'{{"{keys[0]}": '.encode())
+        return cls(keys, ": ", ", ") if spaced else cls(keys, ":", ",")
+
+    @property
+    def between(self) -> list[bytes]:
+        """What stands before each value and after the one before it, which may be the line before's."""
+        starts = ["}\n{", *[self.comma] * (len(self.keys) - 1)]
+        return [f'{start}"{key}"{self.colon}'.encode() for start, key in zip(starts, self.keys, strict=True)]
 
 
-def _are_quoted(cells: Any) -> bool:
-    """Tell whether each text begins and ends with a quote, and has no other."""
-    text, firsts, lasts = _places(cells)
-    quotes = text == ord('"')
-    return bool(
-        (lasts > firsts).all()
-        and quotes.take(firsts).all()
-        and quotes.take(lasts).all()
-        and np.count_nonzero(quotes) == 2 * len(firsts)
-    )
+def _first_line(data: bytes | memoryview) -> bytes:
+    size = 1024
+    while b"\n" not in (start := bytes(data[:size])) and size < len(data):
+        size *= 8
+    return start.partition(b"\n")[0]
 
 
-def _are_json_numbers(cells: Any) -> bool:
-    """Tell whether numbers as Arrow reads them are such of JSON, which has no 07, .5, 5., 0x5, nan or inf."""
-    text, firsts, lasts = _places(cells)
-    digits = text - np.uint8(ord("0")) <= 9  # noqa: PLR2004 - characters before 0 have wrapped
-    firsts = firsts + (text.take(firsts) == ord("-"))
-    led_by_zero = (text.take(firsts) == ord("0")) & (lasts > firsts)
-    return bool(
-        digits.take(firsts).all()
-        and digits.take(lasts).all()
-        and not (led_by_zero & (text.take(firsts + 1, mode="clip") != ord("."))).any()
-        and not ((text[:-1] == ord(".")) & ~digits[1:]).any()
-    )
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """What stands between the values of many lines.
+
+    Attributes:
+        form: How the lines are written.
+        lines: How many there are.
+        between: All of it in one piece.
+        lengths: How many bytes of each part of it come before the quote that closes the key.
+    """
+
+    form: _Form
+    lines: int
+    between: pa.Buffer
+    lengths: _Places
+
+    @classmethod
+    def of(cls, form: _Form, lines: int) -> _Frame:
+        """Return the frame of so many lines."""
+        between = form.between
+        lengths = np.array([len(part) - len(form.colon) - 1 for part in between])
+        return cls(form, lines, pa.py_buffer(b"".join(between) * lines), np.tile(lengths, lines))
+
+    def places(
+        self, data: bytes | memoryview, closed: _Places, lines: int
+    ) -> tuple[_Places, _Places, pa.StringArray]:
+        """Return where the values of lines begin and end whose keys are closed there, each line by key.
+
+        And all values, and what stands between them, by turns and in place.
+
+        Raises:
+            _Irregular: Something else stands between them.
+        """
+        between = self.form.between
+        firsts = closed + (1 + len(self.form.colon))
+        ends = np.empty_like(firsts)
+        np.subtract(closed[1:], self.lengths[1 : len(closed)], out=ends[:-1])
+        ends[-1] = len(data) - len("}\n")
+        begin = between[0].removeprefix(b"}\n")
+        if firsts[0] != len(begin) or data[: len(begin)] != begin or data[-2:] != b"}\n":
+            raise _Irregular
+        if not (firsts < ends).all():
+            raise _Irregular
+        turns = _pieces(data, firsts, ends)
+        size = lines * sum(map(len, between)) - len(between[0])
+        if size:
+            found = _chosen(turns, _EVERY_SECOND).buffers()[2]
+            if not self.between.slice(len(between[0]), size).equals(found.slice(0, size)):
+                raise _Irregular
+        return firsts.reshape(lines, -1), ends.reshape(lines, -1), turns
 
 
-def _places(cells: Any) -> tuple[_Bytes, npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """Return the bytes of all cells, and where each that is not null has its first and its last."""
-    _, offsets, data = cells.buffers()
-    ends = np.frombuffer(offsets, np.int32)[: len(cells) + 1]
-    firsts, lasts = ends[:-1], ends[1:] - 1
-    if cells.null_count:
-        valid = np.asarray(cells.is_valid())
-        firsts, lasts = firsts[valid], lasts[valid]
-    return np.frombuffer(data, np.uint8)[: ends[-1]], firsts, lasts
+def _closed_keys(text: _Bytes) -> tuple[_Places, int, int]:
+    """Return where a quote is followed by a colon, and how many control characters and quotes there are.
+
+    Raises:
+        _Irregular: There is an escape.
+    """
+    before, after = text[:-1], text[1:]
+    found, colons = np.equal(after, ord("\\")), np.empty(len(after), bool)
+    if found.any():
+        raise _Irregular
+    controls = int(np.count_nonzero(np.less(after, _FIRST_PRINTABLE, out=found)))
+    quotes = int(np.count_nonzero(np.equal(before, ord('"'), out=found)))
+    np.logical_and(found, np.equal(after, ord(":"), out=colons), out=found)
+    return np.flatnonzero(found), controls, quotes
+
+
+# --------------------------------------------------------------------------- values
+@dataclass(frozen=True, slots=True)
+class _Values:
+    """Values between keys, each line by key: each is a text, null, true or false, or maybe a number.
+
+    Attributes:
+        data: The text that holds them.
+        firsts: Where they begin.
+        ends: Where they end.
+        turns: They and what stands between them.
+        begins: Their first characters.
+        others: Which of them can only be numbers.
+    """
+
+    data: bytes | memoryview
+    firsts: _Places
+    ends: _Places
+    turns: pa.StringArray
+    begins: _Bytes
+    others: _Flags
+
+    @classmethod
+    def at(
+        cls,
+        data: bytes | memoryview,
+        firsts: _Places,
+        ends: _Places,
+        turns: pa.StringArray,
+        quotes: int,
+    ) -> _Values:
+        """Return the values at some places, in a text with so many quotes.
+
+        Raises:
+            _Irregular: One begins like a text or word, and is none.
+        """
+        text = np.frombuffer(data, np.uint8)
+        begins, lengths = text.take(firsts), ends - firsts
+        quoted = begins == ord('"')
+        if ((text.take(ends - 1) == ord('"')) != quoted).any() or not (lengths > quoted).all():
+            raise _Irregular
+        if quotes != 2 * (firsts.size + np.count_nonzero(quoted)):
+            raise _Irregular
+        others = ~quoted
+        for word in _WORDS:
+            here = np.flatnonzero(begins == word[0])
+            places = firsts.ravel()[here]
+            if (lengths.ravel()[here] != len(word)).any():
+                raise _Irregular
+            if any((text.take(places + place) != word[place]).any() for place in range(1, len(word))):
+                raise _Irregular
+            others.ravel()[here] = False
+        return cls(data, firsts, ends, turns, begins, others)
+
+    def columns(self, places: Sequence[int], kind: pa.DataType) -> list[Any]:
+        """Return some columns, which are of one type.
+
+        Raises:
+            _Irregular: A value is not of the type, or its text is not to be taken as it stands.
+            ArrowInvalid: The same.
+        """
+        begins = self.begins[:, places]
+        given = begins != ord("n")
+        if not given.any():
+            return [pa.nulls(len(given), kind)] * len(places)
+        if pt.is_boolean(kind):
+            true = begins == ord("t")
+            if ((true | (begins == ord("f"))) != given).any():
+                raise _Irregular
+            return [pa.array(t, mask=~g) for t, g in zip(true.T, given.T, strict=True)]
+        if pt.is_string(kind):
+            if ((begins == ord('"')) != given).any():
+                raise _Irregular
+            each = zip(places, given.T, strict=True)
+            return [_texts(self.data, self.firsts[:, p] + g, self.ends[:, p] - g, g) for p, g in each]
+        if not (pt.is_integer(kind) or pt.is_float64(kind)) or (self.others[:, places] != given).any():
+            raise _Irregular
+        numbers = self._numbers(self.others, places, kind)
+        if is_doubtful(numbers):
+            raise _Irregular
+        table: npt.NDArray[Any] = np.zeros(given.shape, kind.to_pandas_dtype())
+        if given.all():
+            table = np.asarray(numbers).reshape(given.shape)
+        else:
+            table[given] = np.asarray(numbers)
+        columns = zip(table.T, given.T, strict=True)
+        return [pa.array(np.ascontiguousarray(v), mask=None if g.all() else ~g) for v, g in columns]
+
+    def prove_numbers(self, places: Sequence[int]) -> None:
+        """Make sure that what can only be numbers in some columns are numbers.
+
+        Raises:
+            _Irregular: One is none, or too big.
+            ArrowInvalid: One is none.
+        """
+        digits = (self.ends - self.firsts == 1) & (self.begins - np.uint8(ord("0")) <= _NINE)
+        numbers = self._numbers(self.others & ~digits, places, pa.float64())
+        if pc.any(pc.is_inf(numbers)).as_py():
+            raise _Irregular
+
+    def _numbers(self, chosen: _Flags, places: Sequence[int], kind: pa.DataType) -> Any:
+        """Return the chosen values in some columns as numbers, each line by column.
+
+        Raises:
+            _Irregular: One is what Arrow takes for a number, but not JSON: 07, .5, 5., 0x5, nan or inf.
+            ArrowInvalid: One is no number, or none that the type can hold.
+        """
+        by_turns = np.zeros((*chosen.shape, 2), bool)
+        by_turns[:, places, 0] = chosen[:, places]
+        cells = _chosen(self.turns, np.packbits(by_turns, bitorder="little"))
+        numbers = cells.cast(kind)
+        if not len(cells):
+            return numbers
+        _, offsets, data = cells.buffers()
+        bounds, text = np.frombuffer(offsets, np.int32)[: len(cells) + 1], np.frombuffer(data, np.uint8)
+        firsts, lasts, text = bounds[:-1], bounds[1:] - 1, text[: bounds[-1]]
+        digits = text - np.uint8(ord("0")) <= _NINE  # characters before 0 wrap
+        firsts = firsts + (text.take(firsts) == ord("-"))
+        led_by_zero = (text.take(firsts) == ord("0")) & (lasts > firsts)
+        if (
+            not digits.take(firsts).all()
+            or not digits.take(lasts).all()
+            or (led_by_zero & (text.take(firsts + 1, mode="clip") != ord("."))).any()
+            or ((text[:-1] == ord(".")) & ~digits[1:]).any()
+        ):
+            raise _Irregular
+        return numbers
+
+
+def _texts(data: bytes | memoryview, firsts: _Places, ends: _Places, given: _Flags) -> Any:
+    """Return copies of pieces of a text that follow each other, null where none is given."""
+    if given.all():
+        return _chosen(_pieces(data, firsts, ends), _EVERY_FIRST)
+    cells = _chosen(_pieces(data, firsts, np.where(given, ends, firsts)), _EVERY_FIRST)
+    valid = pa.py_buffer(np.packbits(given, bitorder="little"))
+    return pa.Array.from_buffers(pa.string(), len(firsts), [valid, *cells.buffers()[1:]])
+
+
+def _pieces(data: bytes | memoryview, firsts: _Places, ends: _Places) -> pa.StringArray:
+    """Return, in place, the pieces of a text from each first to its end, and between them those up to the next."""
+    places = np.empty(2 * len(firsts), np.int32)
+    places[::2] = firsts
+    places[1::2] = ends
+    return pa.StringArray.from_buffers(len(places) - 1, pa.py_buffer(places), pa.py_buffer(data))
+
+
+def _chosen(pieces: pa.StringArray, bits: int | _Bytes) -> Any:
+    """Return copies of the pieces whose bits are set: a bit for each, or eight bits that recur."""
+    every = np.full(len(pieces) // 8 + 1, bits, np.uint8) if isinstance(bits, int) else bits
+    return pieces.filter(pa.Array.from_buffers(pa.bool_(), len(pieces), [None, pa.py_buffer(every)]))

@@ -8,10 +8,13 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.types as pt
+
+from mltable_lite.types import plain_digits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -117,6 +120,31 @@ def shortened(value: Any) -> str:
 def to_json(value: Any) -> str:
     """Return a value as compact JSON text."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def to_text(value: Any, *, quoted: bool = False) -> str:
+    """Return what ``convert_column_types: string`` makes of a value by itself; `quoted` is the style inside lists."""
+    match value:
+        case None:
+            return "null" if quoted else "Null"
+        case str():
+            return '"' + value.replace('"', '\\"') + '"' if quoted else value
+        case bool():
+            return str(value).lower() if quoted else str(value)
+        case float():
+            return plain_digits(Decimal(repr(value)))
+        case list():
+            return f"[{', '.join(to_text(item, quoted=True) for item in value)}]"
+        case dict():
+            keys = (json.dumps(key, ensure_ascii=False) if quoted else key for key in value)
+            return (
+                "{"
+                + ", ".join(
+                    f"{k}: {to_text(v, quoted=quoted)}" for k, v in zip(keys, value.values(), strict=True)
+                )
+                + "}"
+            )
+    return str(value)
 
 
 # --------------------------------------------------------------------------- values -> type

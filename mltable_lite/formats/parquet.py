@@ -51,19 +51,20 @@ def inspect(read: ReadParquet, files: Sequence[InputFile]) -> ParquetSource:  # 
     distinct: list[_Distinct] = []
     int96: set[str] = set()
     index = _PandasIndex()
-    last: _Distinct | None = None
-    summarise = _Summaries(files, token)
-    summaries = in_parallel(summarise, range(len(files)), local=are_local(files))
+    last: tuple[Stored, _Distinct] | None = None
+    local = are_local(files)
+    summaries = in_parallel(_Summaries(token, local=local), files, local=local)
     for (stored, rows), file in zip(summaries, files, strict=True):
         groups.append(rows)
-        index.add(stored.pandas)
-        int96.update(stored.int96)
-        if last is None or not last.schema.equals(stored.schema):
-            last = next((known for known in distinct if known.schema.equals(stored.schema)), None)
-            if last is None:
-                last = _Distinct(file.uri, stored.schema)
-                distinct.append(last)
-        last.has_rows = last.has_rows or any(rows)
+        if last is None or stored is not last[0]:
+            index.add(stored.pandas)
+            int96.update(stored.int96)
+            own = next((known for known in distinct if known.schema.equals(stored.schema)), None)
+            if own is None:
+                own = _Distinct(file.uri, stored.schema)
+                distinct.append(own)
+            last = stored, own
+        last[1].has_rows = last[1].has_rows or any(rows)
     schema = pa.schema(_union(distinct), metadata=index.metadata())
     source = ParquetSource(tuple(files), schema, tuple(groups), frozenset(int96), token=token)
     forget_with(source, token)
@@ -86,14 +87,13 @@ class _Summaries:
     Files of one writer mostly have one schema, and most of their footers need not be parsed to see that.
     """
 
-    files: Sequence[InputFile]
     token: str
+    local: bool
     _known: list[tuple[Likeness, Stored]] = field(default_factory=list)
 
-    def __call__(self, number: int) -> tuple[Stored, tuple[int, ...]]:
+    def __call__(self, file: InputFile) -> tuple[Stored, tuple[int, ...]]:
         """Return a file's own schema and the rows of its row groups."""
-        file = self.files[number]
-        tail = read_tail(file, self.token)
+        tail = read_tail(file, self.token, local=self.local)
         for likeness, stored in self._known:
             rows = likeness.rows(tail)
             if rows is not None:
@@ -161,8 +161,9 @@ class ParquetSource(Source):
 
     def select(self, files: Sequence[int]) -> ParquetSource:
         """Return this source over only some files, with their row counts."""
-        groups = tuple(self.groups[file] for file in files)
-        return replace(self, files=tuple(self.files[file] for file in files), groups=groups)
+        chosen = tuple([self.files[file] for file in files])
+        groups = tuple([self.groups[file] for file in files])
+        return ParquetSource(chosen, self.schema, groups, self.int96, self.int96_unit, self.token)
 
     def bounds(self, partition: Partition, columns: Sequence[str]) -> dict[str, Bounds]:
         """Return the bounds that the row group's statistics give."""

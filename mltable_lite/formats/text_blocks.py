@@ -7,24 +7,19 @@ in a file whose beginning has CR and no LF, with CR.
 
 from __future__ import annotations
 
-import bz2
 import codecs
-import gzip
-import lzma
-import posixpath
-import zipfile
-import zlib
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
-from mltable_lite.errors import ArgumentError, CorruptFileError, EncodingError, UnsupportedFeatureError
-from mltable_lite.formats.text_codec import Codec, decode_name
+from mltable_lite.errors import ArgumentError, EncodingError
+from mltable_lite.formats.parallel import are_local
+from mltable_lite.formats.text_codec import Codec, decode_name, is_utf8
+from mltable_lite.formats.text_files import is_compressed, open_text, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    import pyarrow as pa
 
     from mltable_lite.formats.base import InputFile, Partition
 
@@ -36,12 +31,12 @@ __all__ = [
     "line_number",
     "read_block",
     "read_blocks",
+    "read_pieces",
     "split_ranges",
 ]
 
 HEAD_BYTES = 64 * 1024
 CHUNK_BYTES = 4 * 1024 * 1024
-_COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst", ".zip")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +46,8 @@ class Block:
     Attributes:
         file: The file.
         encoding: Its declared encoding.
-        text: Text that holds the lines, from `begin` to `end`; so they need not be copied.
+        text: Text that holds the lines, from `begin` to `end`; so they need not be copied. Where it is a buffer, it
+            holds them until the next block is asked for.
         offset: Where they begin, in bytes of the (decompressed) file.
         leading: No line but blank ones comes before: a header would be here.
         cr_only: Lines end with CR (LF ends them, too).
@@ -61,7 +57,7 @@ class Block:
 
     file: InputFile
     encoding: str
-    text: bytes
+    text: bytes | bytearray
     begin: int
     end: int
     offset: int
@@ -73,7 +69,7 @@ class Block:
     @property
     def data(self) -> bytes:
         """The lines, copied."""
-        return self.text[self.begin : self.end]
+        return bytes(self.text[self.begin : self.end])
 
     def line_at(self, position: int) -> int:
         """Return the number, from 1, of the file's line that holds `position` of `data`. For errors: it reads."""
@@ -113,11 +109,6 @@ class Place:
         return f"{self.file.uri} line {self.line}"
 
 
-def is_compressed(file: InputFile) -> bool:
-    """Tell whether the file's extension names a compression that is undone on reading."""
-    return _extension(file) in _COMPRESSIONS
-
-
 def split_ranges(file: InputFile, partition_size: int, *, whole: bool = False) -> Iterator[tuple[int, int]]:
     """Yield the (start, stop) of a file's partitions in order, by its size alone; nothing for an empty file.
 
@@ -130,7 +121,7 @@ def split_ranges(file: InputFile, partition_size: int, *, whole: bool = False) -
         raise ArgumentError(
             f"partition_size: {partition_size} is not accepted; give a positive number of bytes."
         )
-    size = _size(file)
+    size = size_of(file)
     if not size:
         return
     if whole or is_compressed(file):
@@ -149,7 +140,7 @@ def read_block(file: InputFile, partition: Partition, encoding: str) -> Block:
     """
     start, stop = partition.start, partition.stop
     if stop < 0:
-        with _open_text(file) as stream:
+        with open_text(file) as stream:
             data = stream.read()
         codec = _codec(file, encoding, data[:HEAD_BYTES])
         text = _decode(file, codec, data[codec.mark_bytes :], codec.mark_bytes)
@@ -162,7 +153,7 @@ def read_block(file: InputFile, partition: Partition, encoding: str) -> Block:
             codec.mark_bytes,
             leading=True,
             cr_only=codec.cr_only,
-            stored_bytes=_size(file),
+            stored_bytes=size_of(file),
             line=1,
         )
     # A line starts after a line end: look for one from the code unit before the range on. Units have 1, 2 or 4 bytes.
@@ -200,6 +191,59 @@ def read_block(file: InputFile, partition: Partition, encoding: str) -> Block:
     )
 
 
+def read_pieces(file: InputFile, partition: Partition, encoding: str, most_bytes: int) -> Iterator[Block]:
+    """Yield the lines that start inside a partition, in blocks of about so many bytes or all in one.
+
+    Local text is read into one buffer again and again, which stays in the processor's cache: so a block is gone when
+    the next one is asked for. A remote storage is asked once.
+
+    Raises:
+        EncodingError: Bytes that are no text; names file, line and byte offset.
+        CorruptFileError: Compressed bytes are damaged.
+    """
+    start, stop = partition.start, partition.stop
+    codec = None
+    if stop - start > most_bytes and are_local([file]):
+        head = _grown_head(file, file.read_range(0, HEAD_BYTES))
+        codec = _codec(file, encoding, head)
+    if codec is None or codec.unit_bytes > 1 or codec.cr_only:
+        yield read_block(file, partition, encoding)
+        return
+    with file.open() as stream:
+        position, line = (_line_after(stream, start, stop), None) if start else (codec.mark_bytes, 1)
+        leading = start == 0 or (position < stop and _is_blank(file, codec, head, position))
+        buffer, ahead = bytearray(most_bytes), HEAD_BYTES
+        while position < stop:
+            asked = min(len(buffer), stop - position + ahead)
+            stream.seek(position)
+            size = stream.readinto(memoryview(buffer)[:asked])
+            past = buffer.find(b"\n", max(stop - position - 1, 0), size) + 1
+            end = past or (size if size < asked else buffer.rfind(b"\n", 0, size) + 1)
+            if end:
+                data = memoryview(buffer)[:end]
+                as_it_is = codec.name == "utf-8" and is_utf8(data)
+                text = buffer if as_it_is else _decode(file, codec, bytes(data), position, line)
+                length = end if as_it_is else len(text)
+                yield Block(file, encoding, text, 0, length, position, leading, False, size, line)
+                leading = leading and buffer[0] in b"\r\n" and not data.tobytes().strip(b"\r\n")
+                position, line = position + end, None
+            elif size == asked:  # a line is longer
+                buffer, ahead = bytearray(2 * len(buffer)), 2 * ahead
+            if size < asked:
+                return
+
+
+def _line_after(stream: pa.NativeFile, start: int, stop: int) -> int:
+    """Return where the first line starts from `start` on, or `stop` where none starts before it."""
+    position = start - 1
+    while position < stop and (data := stream.read_at(HEAD_BYTES, position)):
+        found: int = data.find(b"\n")
+        if found >= 0:
+            return position + found + 1
+        position += len(data)
+    return stop
+
+
 def read_blocks(
     file: InputFile,
     encoding: str,
@@ -219,12 +263,12 @@ def read_blocks(
         EncodingError: Bytes that are no text; names file, line and byte offset.
         CorruptFileError: Compressed bytes are damaged.
     """
-    with _open_text(file) as stream:
+    with open_text(file) as stream:
         chunk = stream.read(max(first_bytes, HEAD_BYTES))
         codec = _codec(file, encoding, chunk[:HEAD_BYTES])
         decoder = codecs.getincrementaldecoder(codec.name)() if codec.unit_bytes > 1 else None
         taken, offset, line, leading = codec.mark_bytes, codec.mark_bytes, 1, True
-        chunk, pending, stored = chunk[codec.mark_bytes :], b"", _size(file)
+        chunk, pending, stored = chunk[codec.mark_bytes :], b"", size_of(file)
         while True:
             final = not chunk
             try:
@@ -262,7 +306,7 @@ def _first_line_in(codec: Codec, data: bytes, position: int) -> int:
     return codec.next_line(data, max(-(-position // unit) * unit - unit, 0))
 
 
-def _count_lines(data: bytes, *, cr_only: bool) -> int:
+def _count_lines(data: bytes | bytearray, *, cr_only: bool) -> int:
     count = data.count(b"\n")
     return count + data.count(b"\r") - data.count(b"\r\n") if cr_only else count
 
@@ -324,71 +368,3 @@ def _encoding_error(
         else ("set the encoding the file has, such as latin1 or utf16.")
     )
     return EncodingError(f"{at}: 0x{bad.hex()} is no {codec.name} ({error.reason}); {advice}")
-
-
-# --------------------------------------------------------------------------- storage
-def _size(file: InputFile) -> int:
-    if file.size is not None:
-        return file.size
-    with file.open() as stream:
-        return int(stream.size())
-
-
-def _extension(file: InputFile) -> str:
-    return posixpath.splitext(file.uri.partition("?")[0])[1].lower()
-
-
-class _Reader:
-    """A (decompressed) stream whose errors name the file."""
-
-    def __init__(self, file: InputFile, stream: Any) -> None:
-        self._file = file
-        self._stream = stream
-
-    def read(self, count: int = -1) -> bytes:
-        """Return up to `count` bytes, fewer only at the end; all that are left without a count."""
-        try:
-            return bytes(self._stream.read() if count < 0 else self._stream.read(count))
-        except (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, pa.ArrowInvalid) as error:
-            raise _corrupt(self._file, error) from error
-
-
-def _corrupt(file: InputFile, error: Exception) -> CorruptFileError:
-    kind = _extension(file)
-    return CorruptFileError(f"{file.uri}: this is no whole {kind} file ({error}); write it again.")
-
-
-@contextmanager
-def _open_text(file: InputFile) -> Iterator[_Reader]:
-    """Open a file for reading from its start, decompressed as its extension says."""
-    with ExitStack() as stack:
-        raw: Any = stack.enter_context(file.open())
-        kind = _extension(file)
-        opened = raw
-        if kind == ".gz":
-            opened = stack.enter_context(gzip.GzipFile(fileobj=raw))
-        elif kind == ".bz2":
-            opened = stack.enter_context(bz2.BZ2File(raw))
-        elif kind == ".xz":
-            opened = stack.enter_context(lzma.LZMAFile(raw))
-        elif kind == ".zst":
-            opened = stack.enter_context(pa.CompressedInputStream(raw, "zstd"))
-        elif kind == ".zip":
-            opened = stack.enter_context(_open_member(file, stack, raw))
-        yield _Reader(file, opened)
-
-
-def _open_member(file: InputFile, stack: ExitStack, raw: Any) -> Any:
-    """Open the one member of a zip archive."""
-    try:
-        archive = stack.enter_context(zipfile.ZipFile(raw))
-        members = [member for member in archive.infolist() if not member.is_dir()]
-        if len(members) != 1:
-            raise UnsupportedFeatureError(
-                f"{file.uri}: the archive has {len(members)} files; a .zip is read when it holds exactly one: unpack it."
-            )
-        return archive.open(members[0])
-    except zipfile.BadZipFile as error:
-        raise _corrupt(file, error) from error
-    except (RuntimeError, NotImplementedError) as error:
-        raise UnsupportedFeatureError(f"{file.uri}: the archive cannot be unpacked: {error}.") from error

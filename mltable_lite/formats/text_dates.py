@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mltable_lite.formats.datetime_fields import Bools, Fields, Ints, instants
+from mltable_lite.formats.text_bytes import common_length
 
 _NANOS = 1_000_000_000
 _TRIED_ROWS = 64
@@ -86,12 +87,8 @@ def read_iso(texts: Any, unit: str, *, zoned: bool = False) -> Any:
     The forms are ``2020-01-02``, ``2020-01-02 03:04:05``, that with a fraction of so many digits, and, where `zoned`,
     with a ``Z`` at the end.
     """
-    lengths = pc.min_max(pc.binary_length(texts)).as_py()
-    if (
-        lengths["min"] != lengths["max"]
-        or lengths["min"] is None
-        or lengths["min"] - zoned not in _ISO_LENGTHS
-    ):
+    length = common_length(texts)
+    if length is None or length - zoned not in _ISO_LENGTHS:
         return None
     kind = pa.timestamp(unit, "UTC" if zoned else None)
     try:
@@ -102,9 +99,17 @@ def read_iso(texts: Any, unit: str, *, zoned: bool = False) -> Any:
     except pa.ArrowInvalid:
         return None
     # Arrow reads the year 0, which is no year of ours, and years that nanoseconds reach in part.
-    low, high = NS_YEARS if unit == "ns" else (1, 9999)
-    ends = pc.min_max(values)
-    return values if low <= pc.year(ends["min"]).as_py() and pc.year(ends["max"]).as_py() <= high else None
+    return values if are_within(values, NS_YEARS if unit == "ns" else (1, 9999)) else None
+
+
+def are_within(dates: Any, years: tuple[int, int]) -> bool:
+    """Tell whether all dates or timestamps, nulls apart, are of these years, both included."""
+    unit: Any = "D" if pa.types.is_date32(dates.type) else dates.type.unit
+    begin, end = (
+        np.datetime64(f"{year:04}-01-01", unit).astype(np.int64) for year in (years[0], years[1] + 1)
+    )
+    numbers = np.asarray(dates.drop_null().view(f"int{dates.type.bit_width}"))
+    return not len(numbers) or bool(begin <= numbers.min() and numbers.max() < end)
 
 
 def read_dates(texts: Any, order: Order = Order.NONE) -> Dates:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mltable_lite.formats.text_bytes import begin_with, holds, trim, without_empty
 from mltable_lite.formats.text_dates import Order, read_dates, read_iso
 
 TRUE_WORDS = ("true", "True", "TRUE", "t", "T", "Y", "Yes", "YES", "1")
@@ -23,9 +24,11 @@ FALSE_WORDS = ("false", "False", "FALSE", "f", "F", "N", "No", "NO", "0")
 _BITS = ("0", "1")
 _INT = r"^[+-]?[0-9]+$"
 _FLOAT = r"^[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|(?i:inf|infinity|nan))$"
+_DIGITS = b"0123456789"
+#: Whatever is a number for us or for Arrow begins with one of these; most texts do not, which is seen at once.
+_NUMBER_STARTS = _DIGITS + b"+-.iInN"
 _DATE_CHARACTERS = len("2020-01-02")
 _SAFE_CHARACTERS = 18  # an integer of so many characters fits into int64
-_LAST_ASCII = 127
 _TRIED_ROWS = 64
 EXACT_FLOAT = 2.0**53
 
@@ -189,7 +192,7 @@ def _see_quickly(texts: Any) -> Seen | None:
         ends = pc.min_max(integers).as_py()
         return Seen.INT if ends["min"] < 0 or ends["max"] > 1 else None  # 0, 1, 00, +1: the spelling tells
     if _cast(texts, pa.float64(), "(") is not None:
-        return Seen.FLOAT if _holds(texts, ".eEnN") else None  # all integers
+        return Seen.FLOAT if holds(texts, ".eEnN") else None  # all integers
     dates = read_iso(texts, "us")
     if dates is None:
         return None
@@ -199,9 +202,11 @@ def _see_quickly(texts: Any) -> Seen | None:
 
 def _cast(texts: Any, to: pa.DataType, never: str) -> Any:
     """Return Arrow's reading of texts, `None` where it cannot read one or what it reads too much of is there."""
-    if _holds(texts, never):
+    if holds(texts, never):
         return None
-    trimmed = _trim(texts)
+    trimmed = trim(texts)
+    if not begin_with(trimmed, _NUMBER_STARTS).all():
+        return None
     try:
         trimmed.slice(0, _TRIED_ROWS).cast(to)  # a cast that fails is slow: fail on a few
         return trimmed.cast(to)
@@ -210,8 +215,8 @@ def _cast(texts: Any, to: pa.DataType, never: str) -> Any:
 
 
 def _classify_integers(texts: Any) -> npt.NDArray[np.int16]:
-    trimmed = _trim(texts)
-    digits = _mask(pc.match_substring_regex(trimmed, _INT))
+    trimmed = trim(texts)
+    digits = _are_numbers(trimmed, _INT)
     bits = _mask(pc.is_in(trimmed, pa.array(_BITS, trimmed.type)))
     codes = np.where(bits, Seen.BIT, np.where(digits, Seen.INT, 0)).astype(np.int16)
     codes[_mask(pc.equal(texts, ""))] = Seen.EMPTY
@@ -227,16 +232,25 @@ def _int(text: str) -> int:
 
 
 def _classify_words(texts: Any) -> npt.NDArray[np.int16]:
-    words = _mask(pc.is_in(_trim(texts), pa.array(TRUE_WORDS + FALSE_WORDS, texts.type)))
+    words = _mask(pc.is_in(trim(texts), pa.array(TRUE_WORDS + FALSE_WORDS, texts.type)))
     return np.where(words, Seen.WORD, 0).astype(np.int16)
 
 
 def _classify_floats(texts: Any) -> npt.NDArray[np.int16]:
-    floats = _mask(pc.match_substring_regex(_trim(texts), _FLOAT))
+    floats = _are_numbers(trim(texts), _FLOAT)
     return np.where(floats, Seen.FLOAT, 0).astype(np.int16)
 
 
+def _are_numbers(trimmed: Any, pattern: str) -> npt.NDArray[np.bool_]:
+    """Return which texts a pattern of numbers matches."""
+    if not begin_with(trimmed, _NUMBER_STARTS).any():
+        return np.zeros(len(trimmed), bool)
+    return _mask(pc.match_substring_regex(trimmed, pattern))
+
+
 def _classify_dates(texts: Any) -> npt.NDArray[np.int16]:
+    if not begin_with(texts, _DIGITS).any():
+        return np.zeros(len(texts), np.int16)
     dates = read_dates(texts)
     either = dates.day_first & dates.month_first
     forms = (
@@ -253,26 +267,6 @@ def _classify_dates(texts: Any) -> npt.NDArray[np.int16]:
     for mask, flag in forms:
         codes[mask] |= flag.value
     return codes
-
-
-def _trim(texts: Any) -> Any:
-    """Return texts without white space around them; most columns have none, which their bytes tell much faster."""
-    data = _bytes_of(texts)
-    return pc.utf8_trim_whitespace(texts) if ((data <= ord(" ")) | (data > _LAST_ASCII)).any() else texts
-
-
-def _bytes_of(texts: Any) -> npt.NDArray[np.uint8]:
-    """Return the bytes of all texts of a string array, one after the other, without a copy."""
-    _, offsets, data = texts.buffers()
-    if data is None:
-        return np.zeros(0, np.uint8)
-    ends = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
-    return np.frombuffer(data, np.uint8)[ends[0] : ends[-1]]
-
-
-def _holds(texts: Any, characters: str) -> bool:
-    data = _bytes_of(texts)
-    return any(bool((data == ord(character)).any()) for character in characters)
 
 
 def _mask(array: Any) -> npt.NDArray[np.bool_]:
@@ -296,7 +290,7 @@ def convert(texts: Any, to: TextType) -> Any:
     if to == TEXT:
         return texts
     if to.kind not in (Kind.NULL, Kind.TEXT):
-        quick = _convert_quickly(pc.if_else(pc.equal(texts, ""), pa.scalar(None, texts.type), texts), to)
+        quick = _convert_quickly(without_empty(texts), to)
         if quick is not None:
             return quick
     misfits = find_misfits(texts, to)
@@ -325,7 +319,7 @@ def _convert_fitting(texts: Any, to: TextType) -> Any:
     blank = pc.or_kleene(texts.is_null(), pc.equal(texts, ""))
     if to.kind is Kind.DATETIME:
         return read_dates(texts, to.order).timestamps(to.unit, np.asarray(blank))
-    trimmed = pc.if_else(blank, pa.scalar(None, texts.type), _trim(texts))
+    trimmed = pc.if_else(blank, pa.scalar(None, texts.type), trim(texts))
     if to.kind is Kind.BOOL:
         true = pc.is_in(trimmed, pa.array(TRUE_WORDS, texts.type))
         return pc.if_else(blank, pa.scalar(None, pa.bool_()), true)
@@ -340,7 +334,7 @@ def find_rounded(texts: Any, values: Any) -> Misfits | None:
     large = np.flatnonzero(_mask(pc.greater_equal(pc.abs(values), EXACT_FLOAT)))
     if not len(large):
         return None
-    trimmed = _trim(texts.take(pa.array(large)))
+    trimmed = trim(texts.take(pa.array(large)))
     integers = _mask(pc.match_substring_regex(trimmed, _INT)).tolist()
     numbers = values.take(pa.array(large)).to_pylist()
     rounded = [

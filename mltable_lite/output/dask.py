@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.types as pt
 
 from mltable_lite.errors import ColumnNotFoundError, Notices, StrictModeError
-from mltable_lite.execute.tasks import split
+from mltable_lite.execute.tasks import PartitionTask, split
 from mltable_lite.expr import Bounds
 from mltable_lite.formats.text_blocks import is_compressed
 from mltable_lite.output.arrow import warn
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from dask.dataframe import DataFrame
 
     from mltable_lite.execute.query import Query
-    from mltable_lite.execute.tasks import Part, PartitionTask, Program, Split
+    from mltable_lite.execute.tasks import Part, Program, Split
     from mltable_lite.expr import Expr
     from mltable_lite.formats.base import Source
     from mltable_lite.output.dtypes import Dtypes
@@ -130,9 +130,9 @@ class Frames:
         program = self.split.narrowed(names or self.split.program.schema.names[:1], predicate)
         return Reader(program, self.dtypes.select(program.schema), columns, self.options, self.index)
 
-    def task(self, program: Program, group: int) -> PartitionTask:
-        """Return what reads the rows of a group, with nothing of the files of others."""
-        return self.split.task(program, range(*self.groups[group]))
+    def task(self, program: Program, group: int) -> GroupTask:
+        """Return what reads the rows of a group."""
+        return GroupTask(self.split, program, range(*self.groups[group]))
 
     def _index_columns(self) -> list[str]:
         columns = set(self.meta().columns)
@@ -141,6 +141,26 @@ class Frames:
 
 def _unpacked(packed: bytes) -> Frames:
     return Frames(*pickle.loads(zlib.decompress(packed)))  # noqa: S301 - made by __reduce__, inside a pickle
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GroupTask:
+    """A group that is cut out of the table when its turn comes: 100,000 cut out at once are a million objects.
+
+    What is pickled is the group, with nothing of the files of others.
+    """
+
+    split: Split
+    program: Program
+    parts: range
+
+    def cut(self) -> PartitionTask:
+        """Return the group's parts as a task of their own."""
+        return self.split.task(self.program, self.parts)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        cut = self.cut()
+        return PartitionTask, (cut.program, cut.resolved, cut.constants, cut.parts)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,7 +173,7 @@ class Reader:
     options: StorageOptions
     index: str | None
 
-    def __call__(self, task: PartitionTask) -> pd.DataFrame:
+    def __call__(self, task: PartitionTask | GroupTask) -> pd.DataFrame:
         """Return the task's rows as a frame.
 
         Raises:
@@ -161,6 +181,7 @@ class Reader:
             StrictModeError: In strict mode, when something is worth a warning.
         """
         notices = Notices()
+        task = task.cut() if isinstance(task, GroupTask) else task
         batches = list(task.batches(notices))
         _tell(notices, strict=self.program.strict)
         frame = self.dtypes.frame(batches, self.options, task.name)

@@ -69,7 +69,7 @@ def bind(plan: nodes.Plan, sources: Sources) -> Bound:
     """
     notices = Notices()
     bound, fields = _bind(plan, sources, notices, new_columns=True)
-    return Bound(bound, fields, notices)
+    return Bound(_with_texts(bound), fields, notices)
 
 
 def output_columns(plan: nodes.Plan) -> tuple[str, ...]:
@@ -138,6 +138,30 @@ def _bind(
             return node, fields + tuple(sources.partition_fields(node))
         case _:
             return plan.with_input(source), fields
+
+
+def _with_texts(plan: nodes.Plan) -> nodes.Plan:
+    """Return a bound plan whose scan knows its `texts`."""
+    chain = list(plan.walk())
+    seen: set[str] = set()
+    texts: list[str] = []
+    for node in reversed(chain):
+        match node:
+            case nodes.Filter():
+                seen |= columns_of(node.predicate)
+            case nodes.Convert():
+                for columns, target in node.items:
+                    assert isinstance(columns, Names)
+                    if target.name == "string":
+                        texts += [name for name in columns.names if name not in seen]
+                    seen.update(columns.names)
+    for place, node in enumerate(chain):
+        if isinstance(node, nodes.Scan) and texts:
+            changed: nodes.Plan = replace(node, texts=tuple(texts))
+            for above in reversed(chain[:place]):
+                changed = above.with_input(changed)
+            return changed
+    return plan
 
 
 def _converted(plan: nodes.Plan) -> set[str]:

@@ -114,6 +114,8 @@ class Scan(_Unary):
             `Limit` stays above.
         new_columns: Whether a column that only some later row brings would be part of the result: not so where a
             step keeps columns by name.
+        texts: Columns that a step above makes texts of before any other looks at them. Where a format gives values of
+            several kinds as text, each is then written as that step writes it, not as the format does.
     """
 
     row_wise: ClassVar[bool] = True
@@ -124,6 +126,7 @@ class Scan(_Unary):
     partitions: tuple[int, ...] | None = None
     limit: int | None = None
     new_columns: bool = True
+    texts: tuple[str, ...] = ()
 
     def describe(self) -> str:
         """Return what is read and what was pushed."""

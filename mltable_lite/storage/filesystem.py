@@ -45,6 +45,9 @@ _PACKAGES = {
 _OURS = ("retry", "ml_client", "override_credentials")
 #: How the tags of local files begin.
 _HERE = f"@{zlib.crc32(platform.node().encode()):x}."
+#: Listings of Windows leave out the numbers of files.
+_NUMBERED = os.name != "nt"
+_READ_ONLY = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 #: Filesystems by process, protocol and options. No lock, so that a fork can never inherit a held one.
 _FILESYSTEMS: dict[tuple[Any, ...], Any] = {}
 
@@ -226,7 +229,7 @@ def read_range(
     """Return the bytes [start, stop) of a file, fewer only where the file ends."""
     with opened(location, options) as (place, own):
         if place.is_local:
-            return _local_range(place, tag, start, stop)
+            return _local_range(place, place.key, tag, start, stop)
         fs = filesystem(place, own)
         file = _remote(fs, place, own, size, tag)
         if file is None:
@@ -245,12 +248,22 @@ def _local(place: Location, tag: str | None) -> pa.OSFile:
     return file
 
 
-def _local_range(place: Location, tag: str | None, start: int, stop: int) -> bytes:
-    """Return bytes of a local file, if it is the one that was listed: for 100,000 footers, with as few calls as can be."""
-    file = os.open(place.key, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
+def read_local(place: Location, key: str, tag: str | None, start: int, stop: int) -> bytes | None:
+    """Return what `read_range` returns of a local file beside a place, for 100,000 footers with few calls.
+
+    `None` where that fails: why, `read_range` says.
+    """
+    try:
+        return _local_range(place, key, tag, start, stop)
+    except (OSError, ValueError):
+        return None
+
+
+def _local_range(place: Location, key: str, tag: str | None, start: int, stop: int) -> bytes:
+    file = os.open(key, _READ_ONLY)
     try:
         if _is_other(tag, file):
-            raise changed(place)
+            raise changed(place.at(key))
         os.lseek(file, start, os.SEEK_SET)
         wanted = max(stop - start, 0)
         data = os.read(file, wanted)
@@ -268,8 +281,7 @@ def _is_other(tag: str | None, file: int) -> bool:
 
 def local_tag(told: os.stat_result) -> str:
     """Return what tells a version of a local file from others, on this machine: others may hold copies of it."""
-    number = 0 if os.name == "nt" else told.st_ino  # listings of Windows leave it out
-    return f"{_HERE}{number:x}.{told.st_mtime_ns}"
+    return f"{_HERE}{told.st_ino if _NUMBERED else 0:x}.{told.st_mtime_ns}"
 
 
 def read_text(location: Location, options: StorageOptions = NO_OPTIONS) -> bytes:

@@ -8,7 +8,7 @@ import posixpath
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mltable_lite.errors import (
     AccessDeniedError,
@@ -49,9 +49,8 @@ _DELTA_WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class FileEntry:
-    """A listed file. Small, because a table may have 100,000 of them: all of one folder share `place`.
+class FileEntry(NamedTuple):
+    """A listed file. Small and quickly made, because a table may have 100,000: all of one folder share `place`.
 
     Attributes:
         place: Any location on the file's filesystem.
@@ -77,12 +76,12 @@ class FileEntry:
     @property
     def uri(self) -> str:
         """A local path, or a URI without credentials."""
-        return self.location.uri
+        return self.place.uri_at(self.key)
 
     @property
     def path(self) -> str:
         """What the path column shows."""
-        return self.location.display
+        return self.uri
 
     def open(self, ranges: Sequence[tuple[int, int]] = ()) -> pa.NativeFile:
         """Open for random access; these ranges of a remote file are fetched at once."""
@@ -90,6 +89,10 @@ class FileEntry:
 
     def read_range(self, start: int, stop: int) -> bytes:
         """Return the bytes [start, stop), fewer only where the file ends."""
+        if self.place.is_local:
+            data = storage.read_local(self.place, self.key, self.tag, start, stop)
+            if data is not None:
+                return data
         return storage.read_range(self.location, start, stop, self.options, self.size, self.tag)
 
 
@@ -273,15 +276,11 @@ def list_all(place: Location, options: StorageOptions = NO_OPTIONS) -> tuple[Loc
         return place, list(files_below(place, options, lambda _: False, []))
     fixed, pattern = _fixed(place.key)
     folder = place.at(fixed)
-    found = {}
+    found: dict[str, Found] = {}
     for segments in split_pattern(pattern):
-        found.update(
-            {
-                c.key: Found(c.key, c.size, c.tag)
-                for c in _descend(folder, segments, options)
-                if not c.is_folder
-            }
-        )
+        for child in _descend(folder, segments, options):
+            if not child.is_folder:
+                found[child.key] = Found(child.key, child.size, child.tag)
     return folder, list(found.values())
 
 

@@ -6,7 +6,6 @@ change, and size, where the storage tells them). No library does that by itself.
 
 from __future__ import annotations
 
-import asyncio
 import io
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -83,6 +82,8 @@ def ask(fs: Any, options: StorageOptions, method: str, *args: Any, **kwargs: Any
 
 def wait(fs: Any, work: Coroutine[Any, Any, T]) -> T:
     """Return what a coroutine returns on the filesystem's event loop; it is cancelled when the waiting ends early."""
+    import asyncio  # not needed for local files
+
     future = asyncio.run_coroutine_threadsafe(work, fs.loop)
     try:
         return future.result()
@@ -93,6 +94,8 @@ def wait(fs: Any, work: Coroutine[Any, Any, T]) -> T:
 
 async def together(work: Iterable[Coroutine[Any, Any, T]], most: int) -> list[T]:
     """Return the results in order, with at most so many at once; the first failure cancels the others."""
+    import asyncio
+
     slots = asyncio.Semaphore(most)
 
     async def one(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -6,11 +6,9 @@ those of the policy. It is given as ``storage_options={"retry": {"attempts": 3, 
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import random
 import socket
-import ssl
 import time
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -157,6 +155,8 @@ class _Trial:
 
 async def tried(policy: RetryPolicy, work: Callable[[], Awaitable[T]]) -> T:
     """Return what `work` returns; it is cancelled when it takes too long, and tried again as the policy says."""
+    import asyncio  # whoever awaits this has it loaded; reads of local files need it not
+
     trial = _Trial(policy)
     while True:
         try:
@@ -213,6 +213,8 @@ def is_passing(error: BaseException) -> bool:
     """Tell whether asking again may help: the service is busy, the connection broke, the body is not whole."""
     if isinstance(error, MLTableError):
         return False
+    import ssl  # only where something failed
+
     status, names = status_of(error), names_of(error)
     if any(isinstance(e, ssl.SSLCertVerificationError) or _unknown_host(e) for e in _deep(error)):
         return False

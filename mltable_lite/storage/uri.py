@@ -78,9 +78,13 @@ class Location:
     @property
     def uri(self) -> str:
         """The place as text without credentials: a path for local files, else a URI."""
+        return self.uri_at(self.key)
+
+    def uri_at(self, key: str) -> str:
+        """Return the `uri` of the place with another key."""
         if self.protocol == "abfs" and self.root.startswith(("https:", "http:")):
-            return self.root + quote(self.key)
-        return self.root + self.key if self.key or self.root.endswith("//") else self.root.removesuffix("/")
+            return self.root + quote(key)
+        return self.root + key if key or self.root.endswith("//") else self.root.removesuffix("/")
 
     @property
     def display(self) -> str:

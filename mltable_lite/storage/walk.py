@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _MARKERS = ("_committed_", "_started_")
 _MARKER_NAMES = frozenset({"MLTable", "_SUCCESS", "_metadata", "_common_metadata", "_delta_log"})
+#: How they begin; most names do not, and need no further look.
+_MARKER_LETTERS = "._M"
 
 
 class Child(NamedTuple):
@@ -45,7 +47,9 @@ class Found(NamedTuple):
 
 def is_marker(name: str) -> bool:
     """Tell whether a name in a folder is no data: hidden, the MLTable file, or left by a writer."""
-    return name[0] == "." or name in _MARKER_NAMES or name.startswith(_MARKERS) or name.endswith(".crc")
+    if name[0] in _MARKER_LETTERS and (name[0] == "." or name in _MARKER_NAMES or name.startswith(_MARKERS)):
+        return True
+    return name.endswith(".crc")
 
 
 def children(folder: Location, options: StorageOptions) -> Iterator[Child]:
@@ -132,11 +136,11 @@ def _local_files(
     for entry in entries:
         if skip(entry.name):
             skipped.append(entry.path)
-        elif entry.is_dir():
-            folders.append(entry.path)
         elif entry.is_file():
             stat = entry.stat()
             yield Found(entry.path, stat.st_size, local_tag(stat))
+        elif entry.is_dir():
+            folders.append(entry.path)
         elif entry.is_symlink():
             raise _broken_link(entry.path)
     for path in folders:

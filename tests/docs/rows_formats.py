@@ -148,6 +148,13 @@ def json_mixed(make):
     assert values(table, "a", errors.TypeWidenedWarning) == ["1", "x", '{"b":[1]}']
 
 
+@row("json-mixed-to-text")
+def json_mixed_to_text(make):
+    table = make.json('{"a":1};{"a":"true"};{"a":true};{"a":1e3};{"a":{"b":[true]}};{"a":[1,"x"]}')
+    texts = ["1", "true", "True", "1000", "{b: [true]}", '[1, "x"]']
+    assert values(table.convert_column_types({"a": "string"}), "a") == texts
+
+
 @row("json-empty-object")
 def json_empty_object(make):
     assert values(make.json('{"a":{}};{"a":{"b":1}}'), "a") == [{"b": None}, {"b": 1}]

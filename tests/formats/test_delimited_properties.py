@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mltable_lite.errors import InvalidLineError, SchemaMismatchError
-from mltable_lite.formats import delimited_parse
+from mltable_lite.formats import delimited_parse, delimited_pieces
 from mltable_lite.formats.delimited import inspect
 from mltable_lite.spec.model import InferTypes, ReadDelimited
 
@@ -175,11 +175,20 @@ def test_the_fast_way_never_differs_from_the_exact_one(text, multi_line, empty, 
 
 
 @FAST
-@given(text=texts(), size=st.integers(1, 60), encoding=st.sampled_from(["utf8", "utf16"]))
-def test_the_size_of_partitions_changes_nothing(text, size, encoding):
+@given(
+    text=texts(),
+    size=st.integers(1, 60),
+    piece=st.integers(1, 60),
+    encoding=st.sampled_from(["utf8", "utf16", "latin1"]),
+)
+def test_the_size_of_partitions_and_pieces_changes_nothing(text, size, piece, encoding):
     read = ReadDelimited(encoding=encoding, infer_column_types=False)
-    data = text.encode(encoding.replace("utf16", "utf-16"))
-    assert outcome(read, data) == outcome(replace(read, partition_size=size), data)
+    data = text.encode(encoding.replace("utf16", "utf-16"), "ignore")
+    whole = outcome(read, data)
+    assert outcome(replace(read, partition_size=size), data) == whole
+    with pytest.MonkeyPatch().context() as patch:
+        patch.setattr(delimited_pieces, "PIECE_BYTES", piece)
+        assert outcome(read, data) == outcome(replace(read, partition_size=size), data) == whole
 
 
 @FAST

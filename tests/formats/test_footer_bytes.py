@@ -117,6 +117,10 @@ def test_damaged_footers_tell_nothing_and_raise_nothing(junk):
     ):
         Likeness.of(tail)
         assert likeness.rows(tail) is None or tail == file
+    footer = likeness.before + junk + likeness.after
+    between = footer + len(footer).to_bytes(4, "little") + b"PAR1"
+    for start in range(len(between)):
+        likeness.rows(between[start:])
 
 
 def test_many_files_of_several_writers_are_one_table(tmp_path):

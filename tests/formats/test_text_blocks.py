@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import bz2
+import codecs
 import gzip
 import io
 import lzma
+import re
 import tempfile
 import zipfile
 from pathlib import Path
@@ -24,6 +26,7 @@ from mltable_lite.formats.text_blocks import (
     line_number,
     read_block,
     read_blocks,
+    read_pieces,
     split_ranges,
 )
 
@@ -39,6 +42,11 @@ ENCODINGS = {
 
 def blocks_of(file, size, encoding):
     return [read_block(file, Partition(0, 0, *r), encoding) for r in split_ranges(file, size)]
+
+
+def seen(blocks):
+    """Return what blocks tell, each looked at before the next one is asked for."""
+    return [(b.data, b.offset, b.leading, b.line_at(0), b.cr_only) for b in blocks if b.data]
 
 
 def whole_lines(data, final):
@@ -73,6 +81,46 @@ def test_every_line_is_in_the_block_where_it_starts(lines, end, size, encoding):
                 assert block.line_at(0) == 1 + before.count(end)
             before += block.data.decode()
         assert before == text
+
+
+@settings(max_examples=100)
+@given(
+    data=st.lists(
+        st.sampled_from([b"a", b"\xe9", "é".encode(), b"\n", b"\n\n", b"\r\n", b"\r", codecs.BOM_UTF8])
+    ).map(b"".join),
+    size=st.integers(1, 60),
+    piece=st.integers(1, 20),
+    encoding=st.sampled_from(["utf8", "latin1"]),
+)
+def test_pieces_are_the_block_of_their_partition(data, size, piece, encoding):
+    with tempfile.TemporaryDirectory() as folder:
+        (file,) = write(Path(folder), data)
+        for bounds in split_ranges(file, size):
+            partition = Partition(0, 0, *bounds)
+            pieces = read_pieces(file, partition, encoding, piece)
+            try:
+                whole = read_block(file, partition, encoding)
+            except EncodingError as error:
+                with pytest.raises(EncodingError, match=f"^{re.escape(str(error))}$"):
+                    seen(pieces)
+                continue
+            found = seen(pieces)
+            assert b"".join(text for text, *_ in found) == whole.data
+            assert [rest for _, *rest in found[:1]] == [rest for _, *rest in seen([whole])]
+            mark = data.startswith(codecs.BOM_UTF8) and encoding == "utf8"
+            for _, offset, leading, line, cr_only in found:
+                before = data[3 * mark : offset]
+                assert leading == (not before.strip(b"\r\n")) or b"\xe9" in before  # an error by then
+                assert line == 1 + before.count(b"\r" if cr_only else b"\n")
+
+
+def test_a_piece_of_a_big_file_holds_about_what_was_asked_for(tmp_path):
+    lines = [b"line %d\n" % number for number in range(100_000)]
+    (file,) = write(tmp_path, b"".join(lines))
+    pieces = [block.data for block in read_pieces(file, Partition(0, 0, 0, file.size), "utf8", 100_000)]
+    assert b"".join(pieces) == b"".join(lines)
+    assert max(map(len, pieces)) <= 100_000
+    assert all(piece.endswith(b"\n") for piece in pieces)
 
 
 @pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])

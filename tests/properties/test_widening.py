@@ -219,7 +219,7 @@ def small_sample(monkeypatch):
     """Let the sample, and the blocks that are decoded at once, be some lines."""
     for name in SAMPLES:
         monkeypatch.setattr(json_lines, name, 90)
-    monkeypatch.setattr(json_lines, "BLOCK_BYTES", 200)
+    monkeypatch.setattr(json_lines, "PIECE_BYTES", 200)
 
 
 @FEW

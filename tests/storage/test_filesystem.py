@@ -9,9 +9,10 @@ import sys
 import pytest
 
 from mltable_lite.errors import AccessDeniedError, SourceNotFoundError, StorageError, UnsupportedFeatureError
+from mltable_lite.spec.model import PathSpec
 from mltable_lite.storage import filesystem as storage
 from mltable_lite.storage import google
-from mltable_lite.storage.listing import FileEntry
+from mltable_lite.storage.listing import FileEntry, list_files
 from mltable_lite.storage.options import StorageOptions
 from mltable_lite.storage.transfer import copy_file
 from mltable_lite.storage.uri import parse_uri
@@ -54,6 +55,38 @@ def test_every_storage_gives_the_same_bytes_for_the_same_ranges(tmp_path, memory
         assert storage.read_text(place) == DATA
         assert storage.exists(place)
         assert not storage.is_folder(place)
+
+
+@pytest.mark.parametrize(
+    ("what", "error", "text"),
+    [
+        ("gone", SourceNotFoundError, r"a\.bin: The requested stream was not found"),
+        ("written anew", StorageError, r"a\.bin: the file has changed since it was listed"),
+        ("longer", StorageError, r"a\.bin: the file has changed since it was listed"),
+        ("a folder now", StorageError, r"a\.bin: the file has changed since it was listed"),
+        ("below a file", StorageError, r"a\.bin: the storage failed: NotADirectoryError"),
+    ],
+)
+def test_a_range_of_a_local_file_is_of_the_file_that_was_listed(what, error, text, tmp_path):
+    folder, file = tmp_path / "d", tmp_path / "d" / "a.bin"
+    folder.mkdir()
+    file.write_bytes(DATA)
+    (entry,) = list_files([PathSpec("folder", "d")], str(tmp_path)).entries
+    assert entry.read_range(1, 9) == DATA[1:9]
+    if what == "longer":
+        file.write_bytes(DATA + b"x")
+        os.utime(file, ns=(0, os.stat(file).st_mtime_ns + 1))  # noqa: PTH116 - it may be the same tick of the clock
+    else:
+        file.rename(tmp_path / "old")
+    if what == "written anew":
+        file.write_bytes(DATA)
+    elif what == "a folder now":
+        file.mkdir()
+    elif what == "below a file":
+        folder.rmdir()
+        folder.write_bytes(DATA)
+    with pytest.raises(error, match=text):
+        entry.read_range(1, 9)
 
 
 def test_a_remote_read_asks_for_its_range_only(web):
