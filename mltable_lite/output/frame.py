@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 #: The largest integer that float64 holds together with all smaller ones.
 EXACT_FLOAT = 2**53
-_SMALL_ROWS = 16_384
+SMALL_ROWS = 16_384
 
 
 class FrameBuilder:
@@ -29,21 +29,18 @@ class FrameBuilder:
     def __init__(self, schema: pa.Schema, rows: int) -> None:
         self._names = schema.names
         self._columns = [_column_of(field.type, rows) for field in schema]
-        self._rows = rows
+        self.rows = rows
 
     def put(self, batch: pa.RecordBatch, row: int) -> None:
         """Store a batch whose first row is `row`."""
         for column, array in zip(self._columns, batch.columns, strict=True):
             column.put(array, row)
 
-    def put_column(self, number: int, arrays: list[pa.Array]) -> None:
-        """Store a whole column, giving each array up when it is stored."""
-        row = 0
-        arrays.reverse()
-        while arrays:
-            array = arrays.pop()
-            self._columns[number].put(array, row)
-            row += len(array)
+    def resize(self, rows: int, kept: int) -> None:
+        """Make room for so many rows, of which the first ones are kept. While nothing is being put."""
+        self.rows = rows
+        for column in self._columns:
+            column.resize(rows, kept)
 
     def frame(self) -> pd.DataFrame:
         """Return the frame; the builder is used up."""
@@ -53,10 +50,24 @@ class FrameBuilder:
         for name in self._names:
             columns[name] = self._columns.pop(0).finish()
         # Not copied into one block per dtype: that would touch all memory once more.
-        return pd.DataFrame(columns, index=pd.RangeIndex(self._rows), copy=False)
+        return pd.DataFrame(columns, index=pd.RangeIndex(self.rows), copy=False)
 
 
-class _Numbers:
+class _Allocated:
+    """A column of a NumPy type."""
+
+    values: np.ndarray
+
+    def resize(self, rows: int, kept: int) -> None:
+        if rows <= len(self.values):
+            self.values = self.values[:rows]
+            return
+        values = np.empty(rows, self.values.dtype)
+        values[:kept] = self.values[:kept]
+        self.values = values
+
+
+class _Numbers(_Allocated):
     """Floats and datetimes: null is NaN or NaT."""
 
     def __init__(self, kind: pa.DataType, rows: int) -> None:
@@ -78,7 +89,7 @@ class _Numbers:
         return self.values
 
 
-class _Counted:
+class _Counted(_Allocated):
     """Integers and booleans: NumPy has no null for them, so where nulls stand is remembered."""
 
     def __init__(self, kind: pa.DataType, rows: int) -> None:
@@ -120,8 +131,11 @@ class _Collected:
         self.kind = pa.large_string() if pt.is_string(kind) else kind
         self.arrays: list[tuple[int, pa.Array]] = []
 
+    def resize(self, rows: int, kept: int) -> None:
+        """Make room: there is always some."""
+
     def put(self, array: pa.Array, row: int) -> None:
-        fits = array.type == self.kind or len(array) < _SMALL_ROWS
+        fits = array.type == self.kind or len(array) < SMALL_ROWS
         self.arrays.append((row, array if fits else array.cast(self.kind)))
 
     def finish(self) -> Any:

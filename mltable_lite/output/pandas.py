@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow as pa
 
 from mltable_lite.errors import ArgumentError
-from mltable_lite.execute.width import thread_count
-from mltable_lite.execute.workers import workers
 from mltable_lite.formats.streams import is_stream
 from mltable_lite.output.arrow import restarting
 from mltable_lite.output.frame import FrameBuilder
+from mltable_lite.output.growing import fill_as_rows_come
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,24 +74,14 @@ def check_backend(backend: str | None) -> None:
 
 
 def _fill(query: Query) -> pd.DataFrame:
-    """Return the rows as a frame: filled by the workers where each partition's place is known, else at the end."""
+    """Return the rows as a frame: filled by the workers where each partition's place is known."""
     if query.row_numbers_are_known:
         builder = FrameBuilder(query.schema, query.count_rows())
         names = query.schema.names
         for _ in query.blocks(lambda batch, row: builder.put(batch.select(names), row)):
             pass
         return builder.frame()
-    columns: list[list[pa.Array]] = [[] for _ in query.schema]
-    rows = 0
-    for batch in query.batches():
-        rows += batch.num_rows
-        for arrays, array in zip(columns, batch.columns, strict=True):
-            arrays.append(array)
-        del batch
-    builder = FrameBuilder(query.schema, rows)
-    with workers(thread_count()) as (pool, _):
-        list(pool.map(builder.put_column, range(len(columns)), columns))
-    return builder.frame()
+    return fill_as_rows_come(query)
 
 
 def _plain(schema: pa.Schema) -> pa.Schema:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import decimal
+import itertools
 
 import pandas as pd
 import pyarrow as pa
@@ -144,3 +145,31 @@ def test_the_frame_filled_by_workers_is_the_one_that_arrow_makes(tmp_path):
     filled, collected = table.to_pandas_dataframe(), table.filter("i is None or i >= 0").to_pandas_dataframe()
     pd.testing.assert_frame_equal(filled, collected)
     pd.testing.assert_frame_equal(filled, pa.concat_tables(parts).to_pandas(), check_dtype=True)
+
+
+# --------------------------------------------------------------------------- rows of which nobody knows how many come
+FILES = {
+    "long": "".join(f"{i},{i / 4},2020-01-01 00:00:0{i % 10},{'x' * 1000},true\n" for i in range(100)),
+    "short": "".join(
+        f"{i},,2021-01-01 00:00:0{i % 10},{'' if i % 3 else i},{'false' if i % 2 else ''}\n"
+        for i in range(40_000)
+    ),
+    "none": "-1,0.5,2020-01-01 00:00:00,dropped,true\n" * 3_000,
+}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(FILES)), ids="-".join)
+def test_a_frame_grows_when_later_partitions_hold_more_rows_than_the_first_let_expect(tmp_path, order):
+    for number, name in enumerate(order):
+        (tmp_path / f"{number}.csv").write_text("i,f,d,t,b\n" + FILES[name])
+    table = mltable.from_delimited_files(
+        [{"folder": str(tmp_path)}], infer_column_types={"sample_size": 100_000}
+    )
+    table = table.filter("i >= 0")
+    frame, rows = table.to_pandas_dataframe(), table.to_arrow_table()
+    assert len(frame) == 40_100
+    assert frame["i"].tolist() == rows["i"].to_pylist()
+    assert frame["d"].tolist() == rows["d"].to_pylist()
+    for name in ("f", "t", "b"):
+        assert frame[name].isna().sum() == rows[name].null_count
+        assert frame[name].dropna().tolist() == rows[name].drop_null().to_pylist()
