@@ -4,7 +4,8 @@
 
 Both read the same columns of the same files into a pandas frame: on one thread, in seconds of the processor, so that
 what else the machine does counts little; and on all cores, in seconds. Every measurement is a fresh process, and before
-one that takes gigabytes as much memory is touched, as in run.py; README.md explains.
+one that takes gigabytes as much memory is touched, as in run.py; README.md explains. Medians are printed, and as ratio
+the median of each round's: a round's two processes run one after the other, in the same mood of the machine.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 import time
@@ -116,8 +118,11 @@ def main() -> None:
                             command, capture_output=True, text=True, check=True, env=environment
                         )
                         measured.append(json.loads(done.stdout)[0 if one_thread else 1])
-                alone, here = min(seconds["plain"]), min(seconds["ours"])
-                cells += [f"{alone:.2f} s", f"{here:.2f} s", f"{here / alone:.2f}"]
+                pairs = zip(seconds["ours"], seconds["plain"], strict=True)
+                ratio = statistics.median(here / alone for here, alone in pairs)
+                cells += [f"{statistics.median(found):.2f} s" for found in seconds.values()] + [
+                    f"{ratio:.2f}"
+                ]
             print(f"| {format_name}, {selection} | {' | '.join(cells)} |", flush=True)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mltable_lite.formats.delimited_header import Headers
     from mltable_lite.spec.model import ReadDelimited
 
-PIECE_BYTES = 2 * 1024 * 1024  # of a piece, at most, unless one row has more
+PIECE_BYTES = 4 * 1024 * 1024  # of a piece, at most, unless one row has more
 FIRST_BYTES = 256 * 1024
 _ROW_BYTES = 1024  # hardly any row has more
 _HEADER_BYTES = 64 * 1024
