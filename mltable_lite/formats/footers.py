@@ -43,10 +43,11 @@ class _Cache(Generic[T]):
         self._held: OrderedDict[tuple[str, str], tuple[T, int]] = OrderedDict()
         self._lock = threading.Lock()
 
-    @property
-    def is_full(self) -> bool:
-        """Whether there is no room for more of the first."""
-        return self._held_bytes + _FOOTER_BYTES > self._budget_bytes
+    def is_full(self, token: str) -> bool:
+        """Tell whether there is no room for more of the first of a reading: others give way to it."""
+        with self._lock:
+            oldest = next(iter(self._held), ("", ""))
+            return self._held_bytes + _FOOTER_BYTES > self._budget_bytes and oldest[0] == token
 
     def get(self, key: tuple[str, str]) -> T | None:
         with self._lock:
@@ -57,14 +58,16 @@ class _Cache(Generic[T]):
             return held[0]
 
     def put(self, key: tuple[str, str], value: T, size: int, *, first: bool = False) -> None:
-        """Keep a value; for want of room others are given up, or with `first` this one."""
+        """Keep a value; for want of room the oldest are given up, but with `first` none of the same reading."""
         with self._lock:
-            if key in self._held or (first and self._held_bytes + size > self._budget_bytes):
+            if key in self._held:
                 return
+            while self._held and self._held_bytes + size > self._budget_bytes:
+                if first and next(iter(self._held))[0] == key[0]:
+                    return
+                self._held_bytes -= self._held.popitem(last=False)[1][1]
             self._held[key] = value, size
             self._held_bytes += size
-            while self._held_bytes > self._budget_bytes and len(self._held) > 1:
-                self._held_bytes -= self._held.popitem(last=False)[1][1]
 
     def drop(self, token: str) -> None:
         with self._lock:
@@ -141,7 +144,7 @@ def read_tail(file: InputFile, token: str, *, local: bool) -> bytes:
         return b""
     most = _LOCAL_TAIL_BYTES if local else _REMOTE_TAIL_BYTES
     tail = file.read_range(max(size - most, 0), size)
-    footer = None if _TAILS.is_full else footer_in(tail)
+    footer = None if _TAILS.is_full(token) else footer_in(tail)
     if footer is not None:
         tail = tail[-len(footer) - TRAILER_BYTES :]
         _TAILS.put((token, file.uri), tail, len(tail), first=True)

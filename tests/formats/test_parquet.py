@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mltable_lite.errors import CorruptFileError, SchemaMismatchError, StorageError, UnsupportedFeatureError
-from mltable_lite.formats import row_groups
+from mltable_lite.formats import footers, row_groups
 from mltable_lite.formats.base import Partition, Request
 from mltable_lite.formats.parquet import inspect
 from mltable_lite.spec.model import ReadParquet
@@ -325,6 +325,17 @@ def test_remote_files_are_read_in_joined_or_in_buffered_requests(tmp_path, monke
     table = inspect(ReadParquet(), [RemoteFile(str(path))])
     assert read_all(table).num_rows == 100_000
     assert read_all(table, first_rows=5).column("a").to_pylist() == list(range(100_000))
+
+
+def test_footers_are_read_once_also_while_an_older_table_is_held(tmp_path, monkeypatch):
+    monkeypatch.setattr(footers._TAILS, "_budget_bytes", 10_000)
+    paths = [write(tmp_path / f"{number:02}.parquet", {"a": [number]}) for number in range(30)]
+    older, newer = source(*paths), source(*paths)
+    partitions = list(newer.partitions())
+    LocalFile.opened.clear()
+    assert newer.bounds(partitions[1], ["a"])["a"].min == 1
+    assert LocalFile.opened == set()
+    assert older.bounds(partitions[2], ["a"])["a"].min == 2
 
 
 def test_a_source_crosses_processes(tmp_path):
