@@ -51,12 +51,11 @@ class Width:
         self._source = source
         self._sizes: deque[int] = deque()
         self._remote = bool(source.files) and "://" in source.files[0].uri
-        self.threads = _given_threads() or (
-            max(_REMOTE_THREADS, thread_count()) if self._remote else thread_count()
-        )
+        local = _given_threads() or thread_count() + source.spare_threads
+        self.threads = _given_threads() or (max(_REMOTE_THREADS, local) if self._remote else local)
         if source.in_memory:
             self.threads = 0
-        self.least = (self.threads if _given_threads() else thread_count()) + 2
+        self.least = local + 2
         self._most = self.threads + 2
 
     def has_room(self, window: int) -> bool:

@@ -140,6 +140,8 @@ class Source(ABC):
     schema: pa.Schema
     #: Whether columns are stored apart, so that some can be read first and the others later, or not at all.
     columnar: ClassVar[bool] = False
+    #: How many threads more than cores keep all cores busy, where threads often wait for Python's lock.
+    spare_threads: ClassVar[int] = 0
     #: Whether nothing has to be read: the rows are known.
     in_memory: ClassVar[bool] = False
 

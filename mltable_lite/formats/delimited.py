@@ -49,6 +49,7 @@ class DelimitedSource(Source):
         schema: The Arrow schema.
     """
 
+    spare_threads = 1
     files: tuple[InputFile, ...]
     reader: ReadDelimited
     columns: tuple[Column, ...]

@@ -133,6 +133,7 @@ class _Files:
 
 class _Source:
     in_memory = False
+    spare_threads = 0
 
     def __init__(self, uri, size):
         self.files = [_Files(uri, size)]
