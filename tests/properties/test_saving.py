@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import os
-import random
-import signal
-import subprocess
-import sys
 import tempfile
-import time
 import warnings
 from pathlib import Path
 
@@ -18,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from killing import killed
 
 import mltable_lite as mltable
 from mltable_lite import DataType
@@ -188,21 +184,13 @@ def test_a_table_saved_with_its_data_gives_the_same_rows(data, drawn):
 
 # --------------------------------------------------------------------------- kill -9
 SAVER = """
-import os, sys
+import sys
 import mltable_lite as mltable
 target, one, two, colocated = sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4] == "True"
 tables = [mltable.from_delimited_files([{"pattern": path + "/*.csv"}]).take(9_999) for path in (one, two)]
 tables[0].save(target + "/warm")
-while sys.stdin.readline():
-    child = os.fork()
-    if not child:
-        number = 0
-        while True:
-            number += 1
-            tables[number % 2].save(target + "/out", colocated=colocated)
-    print(child, flush=True)
-    os.waitpid(child, 0)
-    print("gone", flush=True)
+def again(number):
+    tables[number % 2].save(target + "/out", colocated=colocated)
 """
 
 
@@ -218,21 +206,11 @@ def test_a_save_that_is_killed_leaves_the_old_table_or_the_new_one(tmp_path, col
             (folder / f"{name}{number}.csv").write_text("v\n" + f"{name}\n" * 50)
     whole = [[name] * 150 for name in ("one", "two")]
     out = tmp_path / "out"
-    chance = random.Random(7)
     seen = set()
-    command = [sys.executable, "-c", SAVER, str(tmp_path), *folders, str(colocated)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as saver:
-        for _ in range(1_000 if DEEP else 60):
-            saver.stdin.write("go\n")
-            saver.stdin.flush()
-            child = int(saver.stdout.readline())
-            time.sleep(chance.random() * 0.03)
-            os.kill(child, signal.SIGKILL)
-            assert saver.stdout.readline() == "gone\n"
-            if not (out / "MLTable").exists():
-                continue
+    arguments = [str(tmp_path), *folders, str(colocated)]
+    for _ in killed(SAVER, *arguments, times=1_000 if DEEP else 60, most_seconds=0.03):
+        if (out / "MLTable").exists():
             rows = mltable.load(out).to_pandas_dataframe()["v"].tolist()
             assert rows in whole
             seen.add(rows[0])
-        saver.stdin.close()
     assert seen == {"one", "two"}

@@ -5,11 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import os
-import random
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import hypothesis.strategies as st
@@ -20,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
+from killing import killed
 from storage.servers import Server
 
 import mltable_lite as mltable
@@ -294,48 +292,31 @@ def test_any_text_comes_back_as_it_was(texts, kind, tmp_path_factory):
 
 
 WRITER = """
-import os, sys
+import sys
 import adlfs, pyarrow as pa, s3fs
 import mltable_lite as mltable
 uri, options = sys.argv[1], eval(sys.argv[2])
 tables = [pa.table({"v": [name] * 40_000, "n": range(40_000)}) for name in ("one", "two")]
 mltable.write(tables[0], sys.argv[3])
-while sys.stdin.readline():
-    child = os.fork()
-    if not child:
-        number = 0
-        while True:
-            number += 1
-            mltable.write(tables[number % 2], uri, overwrite=True, storage_options=options)
-    print(child, flush=True)
-    os.waitpid(child, 0)
-    print("gone", flush=True)
+def again(number):
+    mltable.write(tables[number % 2], uri, overwrite=True, storage_options=options)
 """
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the test kills forked processes")
 def test_a_write_that_is_killed_leaves_the_old_table_or_the_new_one(folder, tmp_path):
     uri, options, names = folder
-    chance = random.Random(3)
     seen = set()
-    command = [sys.executable, "-c", WRITER, uri, repr(options), str(tmp_path / "warm")]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer:
-        for _ in range(12):
-            writer.stdin.write("go\n")
-            writer.stdin.flush()
-            child = int(writer.stdout.readline())
-            time.sleep(chance.random() * (1.2 if "://" in uri else 0.4))
-            os.kill(child, signal.SIGKILL)
-            assert writer.stdout.readline() == "gone\n"
-            if "MLTable" in names():
-                rows = mltable.load(uri, storage_options=options).to_arrow_table()["v"].unique().to_pylist()
-                assert rows in (["one"], ["two"])
-                seen.update(rows)
-            for name in names():
-                if name.endswith(".parquet"):  # under its name, so it is whole
-                    file = mltable.from_parquet_files([{"file": f"{uri}/{name}"}], storage_options=options)
-                    assert file.count_rows() == 40_000
-        writer.stdin.close()
+    arguments = [uri, repr(options), str(tmp_path / "warm")]
+    for _ in killed(WRITER, *arguments, times=12, most_seconds=1.2 if "://" in uri else 0.4):
+        if "MLTable" in names():
+            rows = mltable.load(uri, storage_options=options).to_arrow_table()["v"].unique().to_pylist()
+            assert rows in (["one"], ["two"])
+            seen.update(rows)
+        for name in names():
+            if name.endswith(".parquet"):  # under its name, so it is whole
+                file = mltable.from_parquet_files([{"file": f"{uri}/{name}"}], storage_options=options)
+                assert file.count_rows() == 40_000
     assert seen == {"one", "two"}
 
 
