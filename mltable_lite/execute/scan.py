@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _DRAWN_ROWS = 1 << 16
 #: Partitions that are read in two goes before it is judged, and the share of them that must have been spared.
 _TRIALS = 4
+#: Going a second time to a partition of fewer rows takes longer than decoding them.
+_TWO_GOES_ROWS = 1 << 14
 
 
 @dataclass(slots=True)
@@ -64,7 +66,8 @@ class ScanTask:
         # Rows are counted by a decoded column, so at least one is, even when only constant columns are wanted.
         self.columns = tuple(name for name in data if name in needed) or tuple(data[:1])
         self._tried = self._spared = 0
-        self.deciding = self.others = ()
+        self.deciding: tuple[str, ...] = ()
+        self.others: tuple[str, ...] = ()
         if self.source.columnar:
             deciding = tuple(name for name in self.columns if name in asked)
             if 0 < len(deciding) < len(self.columns):
@@ -145,7 +148,7 @@ class ScanTask:
     ) -> Iterator[Block]:
         report.decoded = True
         left = self.scan.limit
-        kept = self._in_two_goes if self._pays else self._in_one_go
+        kept = self._in_two_goes if self._pays(partition) else self._in_one_go
         for block in kept(partition, ordinal, drawn, report, stop):
             for finished in self._finished(block):
                 report.rows_out += finished.batch.num_rows
@@ -155,10 +158,11 @@ class ScanTask:
             if left is not None and left <= 0:
                 return
 
-    @property
-    def _pays(self) -> bool:
+    def _pays(self, partition: Partition) -> bool:
         """Whether the predicate's columns are read first: it spares much where no row passes, and costs some else."""
-        return bool(self.deciding) and (self._tried < _TRIALS or self._spared * _TRIALS >= self._tried)
+        if not self.deciding or (partition.rows or 0) < _TWO_GOES_ROWS:
+            return False
+        return self._tried < _TRIALS or self._spared * _TRIALS >= self._tried
 
     def _in_one_go(
         self,

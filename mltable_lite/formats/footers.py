@@ -108,6 +108,11 @@ def footer_of(files: Sequence[InputFile], index: int, token: str, *, ahead: bool
     return footers[0]
 
 
+def known_footer(file: InputFile, token: str) -> pq.FileMetaData | None:
+    """Return a file's footer where it is in the cache."""
+    return _CACHE.get((token, file.uri))
+
+
 def _read_or_error(token: str, file: InputFile) -> pq.FileMetaData | MLTableError:
     """Return a footer, or why it cannot be read: that is an error only once the file's turn comes."""
     try:

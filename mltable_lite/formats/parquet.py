@@ -15,7 +15,7 @@ from mltable_lite.expr import columns_of
 from mltable_lite.formats.base import Partition, Request, Source, cores
 from mltable_lite.formats.conform import batch_of
 from mltable_lite.formats.footer_bytes import Likeness
-from mltable_lite.formats.footers import footer_of, forget_with, parse_footer, read_tail
+from mltable_lite.formats.footers import footer_of, forget_with, known_footer, parse_footer, read_tail
 from mltable_lite.formats.parallel import are_local, in_parallel
 from mltable_lite.formats.row_groups import Decoder, Layout, layout_of, open_small
 from mltable_lite.formats.stored import Stored, stored_of
@@ -141,7 +141,8 @@ class ParquetSource(Source):
     def read(self, partition: Partition, request: Request) -> Iterator[pa.RecordBatch]:
         """Decode a row group in batches; the file is closed when the consumer stops."""
         file = self.files[partition.file]
-        opened = None if self.int96 else open_small(file, partition.rows or 0)
+        known = known_footer(file, self.token)
+        opened = None if self.int96 else open_small(file, partition.rows or 0, known)
         footer = self._footer(partition) if opened is None else self._checked(opened.metadata, partition)
         schema, layout = self._layout(request.columns, stored_of(file, footer))
         decoder = Decoder(file, footer, partition.number, self._threads(), self.int96_unit, opened)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import subprocess
 import sys
 
@@ -69,3 +70,33 @@ def test_reading_again_and_again_leaves_nothing_behind(folders, kind):
     (threads, files, objects), (threads_after, files_after, objects_after) = json.loads(done.stdout)
     assert (threads_after, files_after) == (threads, files)
     assert objects_after < objects + READS  # less than one object a read
+
+
+#: Reads once and tells how many pages of memory it was given by the system.
+PAGES = """
+import resource, sys
+import mltable_lite as mltable
+
+def read(name):
+    table = mltable.from_json_lines_files([{"file": f"{sys.argv[1]}/{name}"}])
+    assert len(table.keep_columns(["i"]).to_pandas_dataframe())
+
+def pages():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+read("small.jsonl")
+before = pages()
+read("large.jsonl")
+print((pages() - before) * resource.getpagesize())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="about glibc's allocator")
+def test_decoding_uses_the_same_memory_again(tmp_path):
+    line = '{"i":%d,"s":"a text","f":%d.5,"t":"another text"}\n'
+    (tmp_path / "small.jsonl").write_text("".join(line % (i, i) for i in range(300)))
+    (tmp_path / "large.jsonl").write_text("".join(line % (i, i) for i in range(1_000_000)))
+    done = subprocess.run(
+        [sys.executable, "-c", PAGES, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) < (tmp_path / "large.jsonl").stat().st_size

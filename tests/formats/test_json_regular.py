@@ -167,6 +167,12 @@ def test_what_is_no_such_line_is_left_to_the_other_ways_whatever_is_asked_for(
     assert quickly(b'{"id":1}\n' + line, wanted) is None
 
 
+def test_each_number_is_proved_by_itself() -> None:
+    for one, other in ((b"10.5.5", b"10"), (b"10", b"10.5.5"), (b"1.05.", b"105"), (b"5.10", b".510")):
+        assert quickly(b'{"x":10.5}\n{"x":%b}\n{"x":%b}\n' % (one, other), ["id"]) is None
+    assert quickly(b'{"x":10.5}\n{"x":10}\n{"x":-1e5}\n', ["id"]) is not None
+
+
 @pytest.mark.parametrize(
     "line",
     [
