@@ -148,11 +148,12 @@ class Pipeline:
     def _work_on(self, group: _Group, stop: threading.Event, put: Put | None, row: int) -> list[_Done]:
         """Return what became of each partition; nothing is done after an error, whose turn comes after the rows before."""
         done: list[_Done] = []
+        decoded = self.task.together(partition for _, partition in group)
         for ordinal, partition in group:
             if stop.is_set():
                 break
             try:
-                done.append(self._work(partition, ordinal, stop, put, row))
+                done.append(self._work(partition, ordinal, stop, put, row, decoded.pop(partition, None)))
             except MLTableError as error:
                 done.append(error)
                 break
@@ -160,11 +161,17 @@ class Pipeline:
         return done
 
     def _work(
-        self, partition: Partition, ordinal: int, stop: threading.Event, put: Put | None, row: int
+        self,
+        partition: Partition,
+        ordinal: int,
+        stop: threading.Event,
+        put: Put | None,
+        row: int,
+        decoded: pa.RecordBatch | None,
     ) -> tuple[list[Block], Report]:
         report = Report()
         blocks = []
-        for block in self.task.run(partition, ordinal, report, stop):
+        for block in self.task.run(partition, ordinal, report, stop, decoded):
             for stage in self.local:
                 block = stage(block, report.notices)  # noqa: PLW2901 - the stages are a chain
             if put is None:

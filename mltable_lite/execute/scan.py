@@ -16,7 +16,7 @@ from mltable_lite.formats.base import Partition, Request
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from mltable_lite.execute.sources import Resolved
     from mltable_lite.execute.stats import ScanStats
@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 _DRAWN_ROWS = 1 << 16
 #: Partitions that are read in two goes before it is judged, and the share of them that must have been spared.
 _TRIALS = 4
+#: Partitions up to this size are decoded together with others, up to that size and number in all.
+_SMALL_BYTES = 256 * 1024
+_TOGETHER_BYTES = 2 * 1024 * 1024
+#: How often that may fail more than it succeeds.
+_FAILURES = 3
 #: Going a second time to a partition of fewer rows takes longer than decoding them.
 _TWO_GOES_ROWS = 1 << 14
 
@@ -66,6 +71,7 @@ class ScanTask:
         # Rows are counted by a decoded column, so at least one is, even when only constant columns are wanted.
         self.columns = tuple(name for name in data if name in needed) or tuple(data[:1])
         self._tried = self._spared = 0
+        self._failures_left = _FAILURES
         self.deciding: tuple[str, ...] = ()
         self.others: tuple[str, ...] = ()
         if self.source.columnar:
@@ -82,10 +88,49 @@ class ScanTask:
             [resolved.schema.field(name) for name in scan.columns], metadata=resolved.schema.metadata
         )
 
+    def together(self, partitions: Iterable[Partition]) -> dict[Partition, pa.RecordBatch]:
+        """Decode the first of some partitions together, where they are small: each by itself takes longer than its rows.
+
+        For `run`, which decodes those that are not in the result.
+        """
+        small: list[Partition] = []
+        left = _TOGETHER_BYTES if self.source.joins and self._failures_left > 0 else 0
+        for partition in partitions:
+            size = self.source.stored_bytes(partition)
+            if left <= 0 or not 0 < size <= _SMALL_BYTES:
+                break
+            left -= size
+            if self.scan.predicate is None or self._may_match(partition.file):
+                small.append(partition)
+        if len(small) <= 1:
+            return {}
+        request = self._request(self.columns, Notices())
+        try:
+            batches = self.source.read_together(small, request)
+        except (MLTableError, pa.ArrowException, OSError, ValueError, EOFError):
+            batches = None  # it is raised when its turn comes
+        if batches is None or len(request.notices):
+            self._failures_left -= 1
+            return {}
+        self._failures_left += 1
+        return dict(zip(small, batches, strict=True))
+
     def run(
-        self, partition: Partition, ordinal: int, report: Report, stop: threading.Event
+        self,
+        partition: Partition,
+        ordinal: int,
+        report: Report,
+        stop: threading.Event,
+        decoded: pa.RecordBatch | None = None,
     ) -> Iterator[Block]:
         """Yield the partition's rows as blocks with the scan's columns; nothing where it can be ruled out.
+
+        Args:
+            partition: The partition.
+            ordinal: Its number among all.
+            report: What is found out goes there.
+            stop: Set when nobody wants further rows.
+            decoded: Its rows, where `together` has decoded them.
 
         Raises:
             MLTableError: With the file and the place in it.
@@ -94,7 +139,7 @@ class ScanTask:
         try:
             drawn = self._drawn(partition)
             if not self._ruled_out(partition, drawn):
-                yield from self._decode(partition, ordinal, drawn, report, stop)
+                yield from self._decode(partition, ordinal, drawn, report, stop, decoded)
         except MLTableError:
             raise
         except (pa.ArrowException, OSError, ValueError, EOFError) as error:
@@ -145,11 +190,18 @@ class ScanTask:
         drawn: np.ndarray | None,
         report: Report,
         stop: threading.Event,
+        decoded: pa.RecordBatch | None,
     ) -> Iterator[Block]:
         report.decoded = True
         left = self.scan.limit
-        kept = self._in_two_goes if self._pays(partition) else self._in_one_go
-        for block in kept(partition, ordinal, drawn, report, stop):
+        if decoded is not None:
+            report.bytes_read += self.source.stored_bytes(partition)
+            blocks = self._kept([decoded], partition, ordinal, drawn, report, stop)
+        elif self._pays(partition):
+            blocks = self._in_two_goes(partition, ordinal, drawn, report, stop)
+        else:
+            blocks = self._in_one_go(partition, ordinal, drawn, report, stop)
+        for block in blocks:
             for finished in self._finished(block):
                 report.rows_out += finished.batch.num_rows
                 yield finished
@@ -174,25 +226,49 @@ class ScanTask:
         columns: tuple[str, ...] = (),
     ) -> Iterator[Block]:
         """Yield the rows that samples and predicate keep, with the columns read and the constant ones."""
-        scan, file = self.scan, self.source.files[partition.file]
-        drops_rows = bool(scan.samples) or scan.predicate is not None
-        request = Request(
-            columns or self.columns,
+        request = self._request(columns or self.columns, report.notices)
+        batches = self._counted(self.source.read(partition, request), request, report)
+        yield from self._kept(batches, partition, ordinal, drawn, report, stop)
+
+    def _request(self, columns: tuple[str, ...], notices: Notices) -> Request:
+        scan = self.scan
+        return Request(
+            columns,
             scan.limit,
             new_columns=scan.new_columns,
-            encoded=drops_rows,
+            encoded=bool(scan.samples) or scan.predicate is not None,
             texts=scan.texts,
-            notices=report.notices,
+            notices=notices,
         )
+
+    @staticmethod
+    def _counted(
+        batches: Iterable[pa.RecordBatch], request: Request, report: Report
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield batches while the bytes that were read for them are counted."""
+        for batch in batches:
+            report.bytes_read += request.bytes_read
+            request.bytes_read = 0
+            yield batch
+
+    def _kept(
+        self,
+        batches: Iterable[pa.RecordBatch],
+        partition: Partition,
+        ordinal: int,
+        drawn: np.ndarray | None,
+        report: Report,
+        stop: threading.Event,
+    ) -> Iterator[Block]:
+        """Yield the rows of a partition's batches that samples and predicate keep, with the constant columns."""
+        scan, file = self.scan, self.source.files[partition.file]
         first_row = 0
-        for batch in self.source.read(partition, request):
+        for batch in batches:
             if self.constants.num_columns:
                 batch = with_constants(batch, self.constants, partition.file)  # noqa: PLW2901
             block = Block(batch, file, partition, ordinal, first_row)
             first_row += batch.num_rows
             report.rows_decoded += batch.num_rows
-            report.bytes_read += request.bytes_read
-            request.bytes_read = 0
             if scan.samples:
                 kept = (
                     self._sampled(file, partition, block.row_numbers())

@@ -164,10 +164,16 @@ class PartitionTask:
             for step in self.program.steps
         ]
         names = self.program.schema.names
-        for part in self.parts:
+        decoded: dict[Partition, pa.RecordBatch] = {}
+        for number, part in enumerate(self.parts):
+            if not decoded:
+                decoded = task.together(
+                    later.partition for later in itertools.islice(self.parts, number, None)
+                )
             report = Report()
             cuts = [_Cut(*bounds) for bounds in part.ranges]
-            blocks = task.run(part.partition, part.ordinal, report, threading.Event())
+            rows_of_part = decoded.pop(part.partition, None)
+            blocks = task.run(part.partition, part.ordinal, report, threading.Event(), rows_of_part)
             with closing(cast("Generator[Block]", blocks)):
                 for block in blocks:
                     rows = _through(block, stages, cuts, report.notices).batch

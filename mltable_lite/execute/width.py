@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 _REMOTE_THREADS = 32
 #: Stored bytes of the partitions that are in flight beyond the cores' own. Decoded they take some times as much.
 _REMOTE_BYTES = 64 * 1024 * 1024
-#: Stored bytes of a local partition that is read where it is handed out. Most of what it takes needs Python's lock, which
+#: Stored bytes of a local partition, or of those decoded together, that are read where they are handed out. Most of what it takes needs Python's lock, which
 #: two threads would only take from each other.
 _HERE_BYTES = 64 * 1024
 #: How many small local partitions a worker takes at once, and up to how many stored bytes.
-_MOST_TOGETHER = 16
-_BYTES_TOGETHER = 512 * 1024
+_MOST_TOGETHER = 64
+_BYTES_TOGETHER = 2 * 1024 * 1024
 
 
 def thread_count() -> int:
@@ -88,7 +88,7 @@ class Width:
 
     def is_worth_a_thread(self, partitions: int, size: int) -> bool:
         """Tell whether partitions of so many stored bytes together gain by another thread."""
-        return self._remote or size > partitions * _HERE_BYTES
+        return self._remote or size > (1 if self._source.joins else partitions) * _HERE_BYTES
 
     def begin(self, size: int) -> None:
         """Count in what one worker takes, by its stored bytes."""

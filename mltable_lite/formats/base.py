@@ -142,6 +142,8 @@ class Source(ABC):
     columnar: ClassVar[bool] = False
     #: How many threads more than cores keep all cores busy, where threads often wait for Python's lock.
     spare_threads: ClassVar[int] = 0
+    #: Whether small partitions are decoded together (`read_together`).
+    joins: ClassVar[bool] = False
     #: Whether nothing has to be read: the rows are known.
     in_memory: ClassVar[bool] = False
 
@@ -157,6 +159,17 @@ class Source(ABC):
             SchemaMismatchError: A value does not fit the schema, or a column is new and wanted. Outputs that can start again then call `widen`.
             DataError: The bytes are not what the format says; names file, line or row group, and column.
         """
+
+    def read_together(
+        self,
+        partitions: Sequence[Partition],  # noqa: ARG002 - for formats that join
+        request: Request,  # noqa: ARG002
+    ) -> list[pa.RecordBatch] | None:
+        """Decode small partitions with as few calls as one takes, into a batch of each; `None` where `read` has to do it.
+
+        That is so wherever a row does not fit, or there is something to tell: only `read` knows the places.
+        """
+        return None
 
     def stored_bytes(self, partition: Partition) -> int:
         """Return about how many bytes of its file a partition is, at most; 0 where nobody knows."""

@@ -20,9 +20,10 @@ from mltable_lite.formats.delimited_columns import Column, given_types, shown
 from mltable_lite.formats.delimited_header import Headers, column_names
 from mltable_lite.formats.delimited_parse import Parser
 from mltable_lite.formats.delimited_pieces import Piece, dialect_of, pieces, short_first
-from mltable_lite.formats.delimited_rows import QUOTE, OpenQuoteError, rows
+from mltable_lite.formats.delimited_rows import QUOTE, Lines, OpenQuoteError, rows
 from mltable_lite.formats.delimited_survey import Survey
-from mltable_lite.formats.text_blocks import split_ranges
+from mltable_lite.formats.text_blocks import Block, split_ranges
+from mltable_lite.formats.text_joined import cut, join
 from mltable_lite.formats.text_types import EMPTY_TEXT, NOTHING, TEXT, Kind, Seen, type_of, type_texts
 from mltable_lite.spec.model import SAMPLE_ROWS, InferTypes, ReadDelimited
 
@@ -49,6 +50,7 @@ class DelimitedSource(Source):
         schema: The Arrow schema.
     """
 
+    joins = True
     spare_threads = 1
     files: tuple[InputFile, ...]
     reader: ReadDelimited
@@ -80,27 +82,60 @@ class DelimitedSource(Source):
             ConversionError: A cell of an overridden column is no boolean and the table asks for an error.
             InvalidLineError: A quote is open at the end of a line.
         """
-        by_name = {column.name: column for column in self.columns}
-        wanted = [by_name[name] for name in request.columns]
-        schema = pa.schema([(column.name, column.arrow) for column in wanted])
-        headers = self._headers()
-        header, width = self.layouts[headers.layout(partition.file)] if self.layouts else ((), 0)
-        positions = {name: position for position, name in enumerate(column_names(header, width))}
         ranges = [(partition.start, partition.stop)]
         if request.first_rows is not None and request.first_rows <= _FIRST_ROWS:
             ranges = short_first(partition, request.first_rows)
+        headers = self._headers()
+        positions = self._positions(headers.layout(partition.file))
         parser: Parser | None = None
         for piece in pieces(self.files[partition.file], partition.file, ranges, self.reader, headers):
             request.bytes_read += piece.stored_bytes
             parser = parser or Parser(piece.dialect, max(len(positions), 1), self.threads)
-            cells, size = self._cells(piece, parser, wanted, positions, new_columns=request.new_columns)
-            arrays = [
-                column.values(cells[positions[column.name]], piece, request.notices, self._guessed_from)
-                if column.name in positions
-                else pa.nulls(size, column.arrow)
-                for column in wanted
-            ]
-            yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+            yield self._decoded(piece, parser, positions, request)
+
+    def read_together(self, partitions: Sequence[Partition], request: Request) -> list[pa.RecordBatch] | None:
+        """Decode partitions as one text, where their rows are cut alike and none has more than a line."""
+        headers = self._headers()
+        layouts = {headers.layout(partition.file) for partition in partitions}
+        texts, dialects = [], {dialect_of(self.reader)}
+        for p in partitions:
+            text = b""
+            for piece in pieces(self.files[p.file], p.file, [(p.start, p.stop)], self.reader, headers):
+                text += piece.lines.data
+                dialects.add(piece.dialect)
+            texts.append(text)
+        if len(layouts) > 1 or len(dialects) > 1:
+            return None
+        joined, lines = join(texts)
+        block = Block(self.files[0], self.reader.encoding, joined, 0, len(joined), 0, leading=False)
+        dialect, positions = dialects.pop(), self._positions(layouts.pop())
+        parser = Parser(dialect, max(len(positions), 1), self.threads)
+        batch = self._decoded(
+            Piece(block, Lines(joined, 0, len(joined)), dialect, 0), parser, positions, request
+        )
+        return cut(batch, lines)
+
+    def _positions(self, layout: int) -> dict[str, int]:
+        """Return where the columns of a layout stand."""
+        header, width = self.layouts[layout] if self.layouts else ((), 0)
+        return {name: position for position, name in enumerate(column_names(header, width))}
+
+    def _decoded(
+        self, piece: Piece, parser: Parser, positions: dict[str, int], request: Request
+    ) -> pa.RecordBatch:
+        """Return the rows of a piece."""
+        by_name = {column.name: column for column in self.columns}
+        wanted = [by_name[name] for name in request.columns]
+        cells, size = self._cells(piece, parser, wanted, positions, new_columns=request.new_columns)
+        arrays = [
+            column.values(cells[positions[column.name]], piece, request.notices, self._guessed_from)
+            if column.name in positions
+            else pa.nulls(size, column.arrow)
+            for column in wanted
+        ]
+        return pa.RecordBatch.from_arrays(
+            arrays, schema=pa.schema([(column.name, column.arrow) for column in wanted])
+        )
 
     def select(self, files: Sequence[int]) -> DelimitedSource:
         """Return this source over only some files, with their headers; which file was the first is kept."""

@@ -16,21 +16,15 @@ import pyarrow.types as pt
 from mltable_lite.errors import (
     DataError,
     DuplicateKeyWarning,
-    InvalidLineError,
     InvalidLinesWarning,
-    MLTableWarning,
-    Notice,
     Notices,
-    PrecisionWarning,
-    SchemaMismatchError,
-    TypeWidenedWarning,
 )
 from mltable_lite.formats.base import Partition, Request, Source
-from mltable_lite.formats.json_blocks import WHITE, decode_block, holds
+from mltable_lite.formats.json_blocks import decode_block, holds
+from mltable_lite.formats.json_losses import LossCounter, invalid, mismatch, new_key, text_of
 from mltable_lite.formats.json_regular import PIECE_BYTES, RegularLines
 from mltable_lite.formats.json_values import (
     Doubled,
-    Losses,
     Misfit,
     Shape,
     convert,
@@ -39,12 +33,12 @@ from mltable_lite.formats.json_values import (
     to_text,
 )
 from mltable_lite.formats.text_blocks import Block, read_block, read_blocks, read_pieces, split_ranges
+from mltable_lite.formats.text_joined import cut, join
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from mltable_lite.formats.base import InputFile
-    from mltable_lite.formats.json_values import Line
     from mltable_lite.spec.model import ReadJsonLines
 
 #: The types are guessed from so much of the first files together, but from no less than the least of each.
@@ -53,8 +47,6 @@ LEAST_SAMPLE_BYTES = 64 * 1024
 SAMPLE_FILES = 16
 FIRST_BYTES = 256 * 1024
 EXACT_BYTES = 32 * 1024
-#: How far into a file a warning counts lines; beyond, it gives the byte.
-COUNTED_BYTES = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +60,7 @@ class JsonLinesSource(Source):
         exact: The schema comes from every line, not from a sample.
     """
 
+    joins = True
     files: Sequence[InputFile]
     schema: pa.Schema
     reader: ReadJsonLines
@@ -90,6 +83,15 @@ class JsonLinesSource(Source):
         for block in self._blocks(partition, small_first=request.first_rows is not None):
             request.bytes_read += block.stored_bytes
             yield from decoder.decode(block)
+
+    def read_together(self, partitions: Sequence[Partition], request: Request) -> list[pa.RecordBatch] | None:
+        """Decode partitions as one text, where all their lines have the same keys."""
+        blocks = [read_block(self.files[p.file], p, self.reader.encoding) for p in partitions]
+        if any(block.cr_only for block in blocks):
+            return None
+        text, lines = join(block.data for block in blocks)
+        batch = _Decoder(self, request).regularly(text)
+        return None if batch is None else cut(batch, lines)
 
     def may_change(self, column: str) -> bool:  # noqa: ARG002 - any column
         """Tell whether lines past the sample may have this key, or other kinds of values for it."""
@@ -160,7 +162,7 @@ def _refuse_no_columns(block: Block) -> None:
     data = _data(block)
     for line in parse_lines(data, 0, len(data)):
         if line.value is None:
-            raise _invalid(block, data, line)
+            raise invalid(block, data, line)
         raise DataError(f"{block.file.uri}: every line is an empty object {{}}, so there are no columns.")
 
 
@@ -234,6 +236,10 @@ class _Decoder:
         regular = RegularLines(self._known, self._wanted.names, new_keys=not self._new_columns)
         self._regular: RegularLines | None = regular
 
+    def regularly(self, text: bytes) -> pa.RecordBatch | None:
+        """Return the rows of whole lines, if the fastest way is for them."""
+        return None if self._regular is None else self._regular.decode(text)
+
     def decode(self, block: Block) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a block: each way ends at the first piece that it is not for, the fastest one for good."""
         if block.cr_only:
@@ -278,7 +284,7 @@ class _Decoder:
                 yield from self._apart(block, data, *part)
 
     def _exact(self, block: Block, data: bytes, start: int, stop: int) -> pa.RecordBatch:
-        losses = _LossCounter(block, self._notices)
+        losses = LossCounter(block, self._notices)
         positions, rows = [], []
         for line in parse_lines(data, start, stop):
             if line.value is not None:
@@ -286,10 +292,13 @@ class _Decoder:
                 rows.append(line.value)
             elif self._drop:
                 losses.add(
-                    InvalidLinesWarning, "", line.position, shortened(f"{_text(data, line)} ({line.reason})")
+                    InvalidLinesWarning,
+                    "",
+                    line.position,
+                    shortened(f"{text_of(data, line)} ({line.reason})"),
                 )
             else:
-                raise _invalid(block, data, line)
+                raise invalid(block, data, line)
         if self._new_columns:
             self._refuse_new_keys(block, positions, rows)
         arrays = []
@@ -305,7 +314,7 @@ class _Decoder:
                 try:
                     values.append(convert(value, field.type, losses.of(field.name, position)))
                 except Misfit as misfit:
-                    raise _mismatch(block, position, field, misfit) from None
+                    raise mismatch(block, position, field, misfit) from None
             arrays.append(pa.array(values, field.type))
         losses.report()
         return pa.record_batch(arrays, schema=self._wanted)
@@ -315,86 +324,4 @@ class _Decoder:
         for position, row in zip(positions, rows, strict=True):
             if not row.keys() <= known:
                 key = next(key for key in row if key not in known)
-                line = block.line_at(position)
-                raise SchemaMismatchError(
-                    f"{block.file.uri}:{line} column {key!r}: this key, here with {shortened(row[key])}, does not occur "
-                    "in the lines from which the columns were guessed; name the columns you want (keep_columns), or "
-                    "read the table as a whole (to_pandas_dataframe), which finds all columns.",
-                    column=key,
-                    file=block.file.path,
-                    line=line,
-                )
-
-
-class _LossCounter:
-    """Counts what was lost in one piece of a block, by warning and column, and reports it once."""
-
-    _WHAT = {  # noqa: RUF012 - a constant
-        InvalidLinesWarning: ("lines are no JSON objects and were dropped", ""),
-        DuplicateKeyWarning: ("lines hold this key more than once; the last value was taken", ""),
-        TypeWidenedWarning: (
-            "values are of another kind than the others; the column is text and holds their JSON",
-            "Write values of one kind only to have that type.",
-        ),
-        PrecisionWarning: ("integers have more digits than float64 holds and were rounded", ""),
-    }
-
-    def __init__(self, block: Block, notices: Notices) -> None:
-        self._block, self._notices = block, notices
-        self._seen: dict[tuple[type[MLTableWarning], str], tuple[int, int, str]] = {}
-
-    def add(self, category: type[MLTableWarning], column: str, position: int, value: Any) -> None:
-        count, first, text = self._seen.get((category, column), (0, position, shortened(value)))
-        self._seen[category, column] = (count + 1, first, text)
-
-    def of(self, column: str, position: int) -> Losses:
-        """Return the place where `convert` reports for one value."""
-        return Losses(
-            lambda value: self.add(TypeWidenedWarning, column, position, value),
-            lambda value: self.add(PrecisionWarning, column, position, value),
-            lambda value: self.add(DuplicateKeyWarning, column, position, value.key),
-        )
-
-    def report(self) -> None:
-        for (category, column), (count, position, first) in self._seen.items():
-            what, fix = self._WHAT[category]
-            # Only the first notice of a kind needs its place.
-            where = "" if self._notices.has(category, column, what) else self._where(position)
-            self._notices.add(Notice(category, column, count, what, first, where, fix))
-
-    def _where(self, position: int) -> object:
-        block = self._block
-        if block.line is None and block.offset > COUNTED_BYTES:
-            return f"{block.file.uri} byte {block.offset + position}"
-        return block.place(position)
-
-
-def _text(data: bytes, line: Line) -> str:
-    end = data.find(b"\n", line.position)
-    return data[line.position : end if end >= 0 else None].decode().strip()
-
-
-def _invalid(block: Block, data: bytes, line: Line) -> InvalidLineError:
-    text = _text(data, line)
-    at = f"{block.file.uri}:{block.line_at(line.position)}"
-    if text.startswith("[") and not data[: line.position].strip(WHITE):
-        return InvalidLineError(
-            f"{at}: the file begins with an array '['; JSON lines are one object a line, without brackets and commas "
-            "around them. Write each object of the array on a line of its own."
-        )
-    return InvalidLineError(
-        f"{at}: {shortened(text)!r} is invalid: {line.reason}. Correct the line, or leave such lines out with "
-        "invalid_lines: drop"
-    )
-
-
-def _mismatch(block: Block, position: int, field: pa.Field[Any], misfit: Misfit) -> SchemaMismatchError:
-    line = block.line_at(position)
-    return SchemaMismatchError(
-        f"{block.file.uri}:{line} column {field.name!r}: {shortened(misfit.value)} is not {misfit.wanted}, the type "
-        "guessed from the beginnings of the files; read the table as a whole (to_pandas_dataframe), which widens the "
-        "column, or make the values of one kind.",
-        column=field.name,
-        file=block.file.path,
-        line=line,
-    )
+                raise new_key(block, position, key, row[key])

@@ -1,0 +1,232 @@
+"""Small text files are decoded together, and nobody can tell, but by the clock."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import mltable_lite as mltable
+from mltable_lite.execute import scan
+from mltable_lite.formats.delimited import DelimitedSource
+from mltable_lite.formats.json_lines import JsonLinesSource
+
+PLAIN = {
+    "csv": [
+        b"1,2.5,x,2024-05-01 10:00:00\n",
+        b"22,0.25,,2024-05-02 10:00:00\n",
+        b'3,,"a, b",\n',
+        b",1e3,y,\n",
+    ],
+    "jsonl": [
+        b'{"i":1,"f":2.5,"s":"x"}\n',
+        b'{"i":null,"f":1e3,"s":"y"}\n',
+        b'{"i":22,"f":-0.25,"s":null}\n',
+    ],
+}
+ODD = {
+    "csv": [
+        b"\n",
+        b"\r\n",
+        b"4,4.5,z,2024-05-03 10:00:00\r\n",
+        b'5,5.5,"two\nlines",\n',
+        b'6,6.5,"open,\n',
+        b'7,7.5,""",\n',
+        b"8\n",
+        b"9,9.5,z,2024-05-03 10:00:00,more\n",
+        b"word,1.0,z,\n",
+        b"1,9007199254740993,z,\n",
+        b"1,1.5,z,2024-05-03\n",
+        b"1,1.5,z,2024-05-03T10:00:00+02:00\n",
+        b"1,1.5,\xff,\n",
+        b"i,f,s,t\n",
+    ],
+    "jsonl": [
+        b"\n",
+        b'{"i":4,"f":4.5,"s":"z"}\r\n',
+        b'{"i": 5, "f": 5.5, "s": "z"}\n',
+        b'{"f":6.5,"i":6}\n',
+        b'{"i":7,"f":7.5,"s":"\\u00e4"}\n',
+        b'{"i":8,"f":"text","s":"z"}\n',
+        b'{"i":9.5,"f":9.5,"s":["z"]}\n',
+        b'{"i":1,"f":1.5,"s":"z","new":1}\n',
+        b'{"i":1,"i":2,"f":1.5,"s":"z"}\n',
+        b'{"i":18446744073709551616,"f":1.5,"s":"z"}\n',
+        b'{"i":01,"f":1.5,"s":"z"}\n',
+        b"junk\n",
+        b'{"i":1,"f":1.5,"s":"\xff"}\n',
+    ],
+}
+MARKS = [b"", b"", b"", b"\xef\xbb\xbf"]
+
+
+@contextmanager
+def apart():
+    """Let each file be decoded by itself."""
+    before, scan._SMALL_BYTES = scan._SMALL_BYTES, 0
+    try:
+        yield
+    finally:
+        scan._SMALL_BYTES = before
+
+
+@st.composite
+def folders(draw, kind):
+    """The bytes of some small files, most of them plain."""
+    files = []
+    for _ in range(draw(st.integers(2, 8))):
+        lines = draw(st.lists(st.sampled_from(PLAIN[kind]), max_size=6))
+        if draw(st.integers(0, 5)) == 0:
+            lines.insert(draw(st.integers(0, len(lines))), draw(st.sampled_from(ODD[kind])))
+        text = b"".join(lines)
+        if kind == "csv":
+            text = draw(st.sampled_from([b"i,f,s,t\n"] * 9 + [b"i,f,s,u\n"])) + text
+        if draw(st.integers(0, 3)) == 0:
+            text = text.removesuffix(b"\n")
+        files.append(draw(st.sampled_from(MARKS)) + text)
+    return files
+
+
+def outcome(kind, folder, options, steps, read):
+    """What a user sees of a read: rows, warnings, or the error."""
+    opened = {"csv": mltable.from_delimited_files, "jsonl": mltable.from_json_lines_files}[kind]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            found = read(steps(opened([{"folder": str(folder)}], **options)))
+        except mltable.MLTableError as error:
+            found = f"{type(error).__name__}: {error}"
+    return found, [str(warning.message) for warning in caught]
+
+
+STEPS = {
+    "all": lambda table: table,
+    "columns": lambda table: table.keep_columns(["f"]),
+    "filter": lambda table: table.filter("i > 1"),
+    "sample": lambda table: table.take_random_sample(0.5, seed=1),
+    "take": lambda table: table.take(7),
+    "skip": lambda table: table.skip(3),
+    "text": lambda table: table.convert_column_types({"s": mltable.DataType.to_string()}),
+}
+READS = {
+    "pandas": lambda table: table.to_pandas_dataframe(),
+    "arrow": lambda table: table.to_arrow_table().to_pandas(),
+    "dask": lambda table: table.to_dask_dataframe().compute(scheduler="sync"),
+}
+OPTIONS = {
+    "csv": [
+        {},
+        {"header": "all_files_different_headers"},
+        {"header": "from_first_file"},
+        {"header": "no_header"},
+        {"support_multi_line": True},
+        {"empty_as_string": True},
+        {"infer_column_types": {"sample_size": 2}},
+        {"include_path_column": True},
+    ],
+    "jsonl": [{}, {"invalid_lines": "drop"}, {"include_path_column": True}],
+}
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+@settings(max_examples=120)
+@given(data=st.data())
+def test_files_read_together_are_read_as_each_by_itself(kind, data):
+    files = data.draw(folders(kind))
+    options = data.draw(st.sampled_from(OPTIONS[kind]))
+    steps, read = (data.draw(st.sampled_from([*each.values()])) for each in (STEPS, READS))
+    with tempfile.TemporaryDirectory() as folder:
+        for number, content in enumerate(files):
+            (Path(folder) / f"{number}.{kind}").write_bytes(content)
+        together = outcome(kind, folder, options, steps, read)
+        with apart():
+            expected = outcome(kind, folder, options, steps, read)
+    if isinstance(expected[0], pd.DataFrame):
+        pd.testing.assert_frame_equal(together[0], expected[0])
+    else:
+        assert together[0] == expected[0]
+    assert together[1] == expected[1]
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """Counts partitions that are read by themselves."""
+    alone = []
+    for source in (DelimitedSource, JsonLinesSource):
+        read = source.read
+
+        def counting(self, partition, request, read=read):
+            alone.append(partition)
+            return read(self, partition, request)
+
+        monkeypatch.setattr(source, "read", counting)
+    return alone
+
+
+def small_files(folder, kind, count, odd=()):
+    for number in range(count):
+        rows = range(3 * number, 3 * number + 3)
+        text = "".join(f"{i},{i}.5\n" if kind == "csv" else f'{{"i":{i},"f":{i}.5}}\n' for i in rows)
+        text = ("i,f\n" if kind == "csv" else "") + text + ("\n" if number in odd else "")
+        (folder / f"{number:03}.{kind}").write_text(text)
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_hardly_any_of_many_small_files_is_decoded_by_itself(kind, tmp_path, counted):
+    small_files(tmp_path, kind, 300)
+
+    frame, told = outcome(kind, tmp_path, {}, STEPS["all"], READS["pandas"])
+
+    assert frame["i"].tolist() == list(range(900))
+    assert not told
+    assert len(counted) < 10
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_where_files_are_odd_the_attempt_is_given_up(kind, tmp_path, counted, monkeypatch):
+    small_files(tmp_path, kind, 300, odd=range(300))
+    attempts = []
+    for source in (DelimitedSource, JsonLinesSource):
+        together = source.read_together
+
+        def counting(self, partitions, request, together=together):
+            attempts.append(partitions)
+            return together(self, partitions, request)
+
+        monkeypatch.setattr(source, "read_together", counting)
+
+    frame, _ = outcome(kind, tmp_path, {}, STEPS["all"], READS["pandas"])
+
+    assert frame["i"].tolist() == list(range(900))
+    assert len(counted) == 300
+    assert len(attempts) == 3
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_file_that_went_missing_is_named(kind, tmp_path):
+    small_files(tmp_path, kind, 30)
+    opened = {"csv": mltable.from_delimited_files, "jsonl": mltable.from_json_lines_files}[kind]
+    frame = opened([{"folder": str(tmp_path)}]).to_dask_dataframe()
+    (tmp_path / f"019.{kind}").unlink()
+    with pytest.raises(mltable.MLTableError, match=rf"019\.{kind}"):
+        frame.compute(scheduler="sync")
+
+
+def test_short_blocks_of_a_file_are_partitions_like_others(tmp_path):
+    rows = "".join(f'{{"i":{i},"s":"{"x" * (i % 50)}"}}\n' for i in range(2_000))
+    (tmp_path / "a.jsonl").write_text(rows)
+    (tmp_path / "MLTable").write_text(
+        "paths: [file: a.jsonl]\ntransformations:\n  - read_json_lines: {partition_size: 700}\n"
+    )
+    table = mltable.load(tmp_path).take_random_sample(0.5, seed=3)
+    together = table.to_pandas_dataframe()
+    with apart():
+        pd.testing.assert_frame_equal(table.to_pandas_dataframe(), together)
+    assert table.get_partition_count() > 50
+    assert 900 < len(together) < 1_100
