@@ -58,9 +58,13 @@ class Size:
 
     def rows(self, dataset: str) -> int:
         """Return the number of rows of a dataset."""
-        few = {"csv": self.csv_rows, "jsonl": self.json_rows, "parquet-2000-files": self.parquet_rows // 10}
-        return few.get(dataset, self.parquet_rows)
+        format_name, _, form = dataset.partition("-")
+        rows = {"csv": self.csv_rows, "jsonl": self.json_rows}.get(format_name, self.parquet_rows)
+        return rows // _MANY[format_name] if form == "2000-files" else rows
 
+
+#: Which part of its rows a format has in many files.
+_MANY = {"parquet": 10, "csv": 5, "jsonl": 2}
 
 FULL = Size("full", 10_000_000, 5_000_000, 2_000_000, 125_000)
 SMALL = Size("small", 200_000, 100_000, 40_000, 5_000)
@@ -117,8 +121,13 @@ def _parquet_one(size: Size, folder: Path) -> None:
 
 
 def _parquet_many(size: Size, folder: Path) -> None:
-    files = min(2000, size.parquet_rows // 10)
-    _parquet_files(size.parquet_rows // 10, files, size.row_group_rows, folder)
+    _parquet_files(*_many(size, "parquet"), size.row_group_rows, folder)
+
+
+def _many(size: Size, format_name: str) -> tuple[int, int]:
+    """Return how many rows there are in how many small files."""
+    rows = size.rows(f"{format_name}-2000-files")
+    return rows, min(2000, rows // 10)
 
 
 def _parquet_files(rows: int, files: int, row_group_rows: int, folder: Path) -> None:
@@ -129,16 +138,32 @@ def _parquet_files(rows: int, files: int, row_group_rows: int, folder: Path) -> 
 
 
 def _csv(size: Size, folder: Path) -> None:
-    for number, table in _chunks(size.csv_rows, size.csv_files):
+    _csv_files(size.csv_rows, size.csv_files, folder)
+
+
+def _csv_many(size: Size, folder: Path) -> None:
+    _csv_files(*_many(size, "csv"), folder)
+
+
+def _csv_files(rows: int, files: int, folder: Path) -> None:
+    for number, table in _chunks(rows, files):
         table.to_pandas().to_csv(
-            folder / f"trips-{number:02d}.csv", index=False, date_format="%Y-%m-%d %H:%M:%S"
+            folder / f"trips-{number:04d}.csv", index=False, date_format="%Y-%m-%d %H:%M:%S"
         )
 
 
 def _jsonl(size: Size, folder: Path) -> None:
-    for number, table in _chunks(size.json_rows, size.json_files):
+    _jsonl_files(size.json_rows, size.json_files, folder)
+
+
+def _jsonl_many(size: Size, folder: Path) -> None:
+    _jsonl_files(*_many(size, "jsonl"), folder)
+
+
+def _jsonl_files(rows: int, files: int, folder: Path) -> None:
+    for number, table in _chunks(rows, files):
         table.to_pandas().to_json(
-            folder / f"trips-{number:02d}.jsonl",
+            folder / f"trips-{number:04d}.jsonl",
             orient="records",
             lines=True,
             date_format="iso",
@@ -162,6 +187,8 @@ DATASETS = {
     "delta": _delta,
     "parquet-1-file": _parquet_one,
     "parquet-2000-files": _parquet_many,
+    "csv-2000-files": _csv_many,
+    "jsonl-2000-files": _jsonl_many,
 }
 
 

@@ -31,6 +31,8 @@ DATASETS = {
     "delta": "delta",
     "parquet-1-file": "parquet",
     "parquet-2000-files": "parquet",
+    "csv-2000-files": "csv",
+    "jsonl-2000-files": "jsonl",
 }
 #: Where the name of a day prunes.
 BY_DAY = ("parquet", "delta")

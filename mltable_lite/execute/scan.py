@@ -97,11 +97,14 @@ class ScanTask:
         left = _TOGETHER_BYTES if self.source.joins and self._failures_left > 0 else 0
         for partition in partitions:
             size = self.source.stored_bytes(partition)
-            if left <= 0 or not 0 < size <= _SMALL_BYTES:
+            if left <= 0:
                 break
-            left -= size
+            # Nobody knows how much a compressed one holds.
+            if not 0 < size <= _SMALL_BYTES or partition.stop < 0:
+                continue
             if self.scan.predicate is None or self._may_match(partition.file):
                 small.append(partition)
+                left -= size
         if len(small) <= 1:
             return {}
         request = self._request(self.columns, Notices())
@@ -289,9 +292,7 @@ class ScanTask:
         stop: threading.Event,
     ) -> Iterator[Block]:
         """Yield the same rows; what the predicate does not ask for is decoded only up to the last row that passes."""
-        request = Request(
-            self.others, self.scan.limit, encoded=True, texts=self.scan.texts, notices=report.notices
-        )
+        request = self._request(self.others, report.notices)
         others: Iterator[pa.RecordBatch] = iter(())
         start = end = 0  # the rows of the partition that `batch` holds
         for block in self._in_one_go(partition, ordinal, drawn, report, stop, self.deciding):

@@ -91,7 +91,7 @@ def _header(text: str) -> str:
 def _open_quote(case: Case, text: str) -> bool:
     """Tell whether a line has a field that begins with a quote which the line does not close."""
     delimiter = re.escape(case.options.get("delimiter", ","))
-    closed = rf'(?:"(?:[^"\n]|"")*"[^{delimiter}\n]*|[^"{delimiter}\n][^{delimiter}\n]*|)'
+    closed = rf'(?:"(?:[^"\n]|"")*"(?!")[^{delimiter}\n]*|[^"{delimiter}\n][^{delimiter}\n]*|)'
     line = re.compile(rf"(?:{closed}(?:{delimiter}{closed})*)\r?")
     return any(not line.fullmatch(part) for part in text.split("\n" if "\n" in text else "\r"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import tempfile
 import warnings
 from contextlib import contextmanager
@@ -186,6 +187,19 @@ def test_hardly_any_of_many_small_files_is_decoded_by_itself(kind, tmp_path, cou
     assert frame["i"].tolist() == list(range(900))
     assert not told
     assert len(counted) < 10
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_of_compressed_files_nobody_knows_how_much_they_hold(kind, tmp_path, counted):
+    small_files(tmp_path, kind, 20)
+    for file in [*tmp_path.iterdir()]:
+        Path(f"{file}.gz").write_bytes(gzip.compress(file.read_bytes()))
+        file.unlink()
+
+    frame, _ = outcome(kind, tmp_path, {}, STEPS["all"], READS["pandas"])
+
+    assert frame["i"].tolist() == list(range(60))
+    assert len(counted) == 20
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
