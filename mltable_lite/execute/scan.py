@@ -11,6 +11,7 @@ import pyarrow.types as pt
 
 from mltable_lite.errors import DataError, MLTableError, Notices
 from mltable_lite.execute.stream import Block, drawn_rows, keep_matching, with_constants
+from mltable_lite.execute.width import SMALL_BYTES
 from mltable_lite.expr import Bounds, can_match, columns_of
 from mltable_lite.formats.base import Partition, Request
 
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
 _DRAWN_ROWS = 1 << 16
 #: Partitions that are read in two goes before it is judged, and the share of them that must have been spared.
 _TRIALS = 4
-#: Partitions up to this size are decoded together with others, up to that size and number in all.
-_SMALL_BYTES = 256 * 1024
+#: Small partitions are decoded together up to about so many stored bytes.
 _TOGETHER_BYTES = 2 * 1024 * 1024
 #: How often that may fail more than it succeeds.
 _FAILURES = 3
@@ -100,7 +100,7 @@ class ScanTask:
             if left <= 0:
                 break
             # Nobody knows how much a compressed one holds.
-            if not 0 < size <= _SMALL_BYTES or partition.stop < 0:
+            if not 0 < size <= SMALL_BYTES or partition.stop < 0:
                 continue
             if self.scan.predicate is None or self._may_match(partition.file):
                 small.append(partition)

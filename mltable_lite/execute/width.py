@@ -20,6 +20,8 @@ _REMOTE_BYTES = 64 * 1024 * 1024
 #: Stored bytes of a local partition, or of those decoded together, that are read where they are handed out. Most of what it takes needs Python's lock, which
 #: two threads would only take from each other.
 _HERE_BYTES = 64 * 1024
+#: Stored bytes of a partition that is small.
+SMALL_BYTES = 256 * 1024
 #: How many small local partitions a worker takes at once, and up to how many stored bytes.
 _MOST_TOGETHER = 64
 _BYTES_TOGETHER = 2 * 1024 * 1024
@@ -77,9 +79,13 @@ class Width:
         held: list[tuple[int, Partition]] = []
         size = 0
         for partition in partitions:
+            added = self._source.stored_bytes(partition[1])
+            if held and added > SMALL_BYTES:
+                yield held, size
+                held, size = [], 0
             held.append(partition)
-            size += self._source.stored_bytes(partition[1])
-            if len(held) == most or size >= _BYTES_TOGETHER:
+            size += added
+            if len(held) == most or size >= _BYTES_TOGETHER or added > SMALL_BYTES:
                 yield held, size
                 held, size = [], 0
                 most = 1 if self._remote else min(2 * most, _MOST_TOGETHER)

@@ -38,9 +38,8 @@ def workers(count: int) -> Iterator[tuple[Executor, threading.Event]]:
     if not count:
         yield HERE, threading.Event()
         return
-    _reuse_memory()
     name = f"mltable-lite-{next(_numbers)}-"
-    pool = ThreadPoolExecutor(count, thread_name_prefix=name)
+    pool = ThreadPoolExecutor(count, thread_name_prefix=name, initializer=_reuse_memory)
     stop = threading.Event()
     try:
         yield pool, stop
@@ -66,7 +65,8 @@ def _reuse_memory() -> None:
 
     glibc takes an array of more than 128 kB from the system and gives it back with it: each page is then cleared and
     mapped anew, a third of the time that JSON lines take. Up to the size of the largest array that was ever given back it
-    keeps memory instead, so one is given back here, which nobody has written to. Other allocators do not mind.
+    keeps memory instead, so one is given back here, which nobody has written to: by a thread, for that has no free memory
+    of its own yet, which the array would come from. Other allocators do not mind.
     """
     np.empty(_REUSED_BYTES, np.uint8)
 

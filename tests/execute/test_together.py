@@ -70,11 +70,11 @@ MARKS = [b"", b"", b"", b"\xef\xbb\xbf"]
 @contextmanager
 def apart():
     """Let each file be decoded by itself."""
-    before, scan._SMALL_BYTES = scan._SMALL_BYTES, 0
+    before, scan.SMALL_BYTES = scan.SMALL_BYTES, 0
     try:
         yield
     finally:
-        scan._SMALL_BYTES = before
+        scan.SMALL_BYTES = before
 
 
 @st.composite
