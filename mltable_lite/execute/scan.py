@@ -58,6 +58,25 @@ class Report:
             stats.opened.add(partition.file)
 
 
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """One partition's turn.
+
+    Attributes:
+        partition: The partition.
+        ordinal: Its number among all.
+        drawn: Which of its rows the samples keep, where that is known before they are read.
+        report: What is found out goes there.
+        stop: Set when nobody wants further rows.
+    """
+
+    partition: Partition
+    ordinal: int
+    drawn: np.ndarray | None
+    report: Report
+    stop: threading.Event
+
+
 class ScanTask:
     """Executes the partitions of one scan, each by itself and in any thread."""
 
@@ -142,7 +161,7 @@ class ScanTask:
         try:
             drawn = self._drawn(partition)
             if not self._ruled_out(partition, drawn):
-                yield from self._decode(partition, ordinal, drawn, report, stop, decoded)
+                yield from self._decode(_Turn(partition, ordinal, drawn, report, stop), decoded)
         except MLTableError:
             raise
         except (pa.ArrowException, OSError, ValueError, EOFError) as error:
@@ -186,27 +205,19 @@ class ScanTask:
         mask[kept - rows[:1]] = True
         return mask
 
-    def _decode(
-        self,
-        partition: Partition,
-        ordinal: int,
-        drawn: np.ndarray | None,
-        report: Report,
-        stop: threading.Event,
-        decoded: pa.RecordBatch | None,
-    ) -> Iterator[Block]:
-        report.decoded = True
+    def _decode(self, turn: _Turn, decoded: pa.RecordBatch | None) -> Iterator[Block]:
+        turn.report.decoded = True
         left = self.scan.limit
         if decoded is not None:
-            report.bytes_read += self.source.stored_bytes(partition)
-            blocks = self._kept([decoded], partition, ordinal, drawn, report, stop)
-        elif self._pays(partition):
-            blocks = self._in_two_goes(partition, ordinal, drawn, report, stop)
+            turn.report.bytes_read += self.source.stored_bytes(turn.partition)
+            blocks = self._kept([decoded], turn)
+        elif self._pays(turn.partition):
+            blocks = self._in_two_goes(turn)
         else:
-            blocks = self._in_one_go(partition, ordinal, drawn, report, stop)
+            blocks = self._in_one_go(turn)
         for block in blocks:
             for finished in self._finished(block):
-                report.rows_out += finished.batch.num_rows
+                turn.report.rows_out += finished.batch.num_rows
                 yield finished
                 if left is not None:
                     left -= finished.batch.num_rows
@@ -219,19 +230,11 @@ class ScanTask:
             return False
         return self._tried < _TRIALS or self._spared * _TRIALS >= self._tried
 
-    def _in_one_go(
-        self,
-        partition: Partition,
-        ordinal: int,
-        drawn: np.ndarray | None,
-        report: Report,
-        stop: threading.Event,
-        columns: tuple[str, ...] = (),
-    ) -> Iterator[Block]:
+    def _in_one_go(self, turn: _Turn, columns: tuple[str, ...] = ()) -> Iterator[Block]:
         """Yield the rows that samples and predicate keep, with the columns read and the constant ones."""
-        request = self._request(columns or self.columns, report.notices)
-        batches = self._counted(self.source.read(partition, request), request, report)
-        yield from self._kept(batches, partition, ordinal, drawn, report, stop)
+        request = self._request(columns or self.columns, turn.report.notices)
+        batches = self._counted(self.source.read(turn.partition, request), request, turn.report)
+        yield from self._kept(batches, turn)
 
     def _request(self, columns: tuple[str, ...], notices: Notices) -> Request:
         scan = self.scan
@@ -254,24 +257,17 @@ class ScanTask:
             request.bytes_read = 0
             yield batch
 
-    def _kept(
-        self,
-        batches: Iterable[pa.RecordBatch],
-        partition: Partition,
-        ordinal: int,
-        drawn: np.ndarray | None,
-        report: Report,
-        stop: threading.Event,
-    ) -> Iterator[Block]:
+    def _kept(self, batches: Iterable[pa.RecordBatch], turn: _Turn) -> Iterator[Block]:
         """Yield the rows of a partition's batches that samples and predicate keep, with the constant columns."""
-        scan, file = self.scan, self.source.files[partition.file]
+        scan, partition, drawn = self.scan, turn.partition, turn.drawn
+        file = self.source.files[partition.file]
         first_row = 0
         for batch in batches:
             if self.constants.num_columns:
                 batch = with_constants(batch, self.constants, partition.file)  # noqa: PLW2901
-            block = Block(batch, file, partition, ordinal, first_row)
+            block = Block(batch, file, partition, turn.ordinal, first_row)
             first_row += batch.num_rows
-            report.rows_decoded += batch.num_rows
+            turn.report.rows_decoded += batch.num_rows
             if scan.samples:
                 kept = (
                     self._sampled(file, partition, block.row_numbers())
@@ -280,26 +276,19 @@ class ScanTask:
                 )
                 block = block.keep(pa.array(kept))
             yield block if scan.predicate is None else keep_matching(block, scan.predicate)
-            if stop.is_set():
+            if turn.stop.is_set():
                 return
 
-    def _in_two_goes(
-        self,
-        partition: Partition,
-        ordinal: int,
-        drawn: np.ndarray | None,
-        report: Report,
-        stop: threading.Event,
-    ) -> Iterator[Block]:
+    def _in_two_goes(self, turn: _Turn) -> Iterator[Block]:
         """Yield the same rows; what the predicate does not ask for is decoded only up to the last row that passes."""
-        request = self._request(self.others, report.notices)
+        request = self._request(self.others, turn.report.notices)
         others: Iterator[pa.RecordBatch] = iter(())
         start = end = 0  # the rows of the partition that `batch` holds
-        for block in self._in_one_go(partition, ordinal, drawn, report, stop, self.deciding):
+        for block in self._in_one_go(turn, self.deciding):
             if not block.batch.num_rows:
                 continue
             numbers = block.row_numbers()
-            others = others if end else self.source.read(partition, request)
+            others = others if end else self.source.read(turn.partition, request)
             first = 0
             while first < len(numbers):
                 while end <= numbers[first]:
@@ -314,9 +303,9 @@ class ScanTask:
                     [column for each in both for column in each.columns],
                     schema=pa.schema([field for each in both for field in each.schema]),
                 )
-                yield Block(joined, block.file, partition, ordinal, start, (mask,))
+                yield Block(joined, block.file, turn.partition, turn.ordinal, start, (mask,))
                 first = last
-            report.bytes_read += request.bytes_read
+            turn.report.bytes_read += request.bytes_read
             request.bytes_read = 0
         self._tried += 1
         self._spared += not end
