@@ -295,7 +295,7 @@ class MLTable:
         """Return the plan as text: as declared, as optimised, and what is pushed into the scan.
 
         Args:
-            analyze: Also run it, and say what was opened, skipped and read.
+            analyze: Also run it, with its warnings, and say what was opened, skipped and read.
         """
         from mltable_lite.output.explain import explain
 

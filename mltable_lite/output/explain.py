@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from mltable_lite.expr import Expr, columns_of, conjuncts, to_text
+from mltable_lite.output.arrow import restarting
 from mltable_lite.plan.explain import explain as plan_text
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class Explanation(str):
 
 def explain(query: Query, *, analyze: bool) -> Explanation:
     """Return the logical and the optimised plan and what the scan will do; with `analyze`, also what it did."""
+    run = _run_lines(query) if analyze else []  # first: a column that is widened there may change the plan
     parts = [
         "Logical plan",
         _indented(plan_text(query.logical)),
@@ -36,7 +38,7 @@ def explain(query: Query, *, analyze: bool) -> Explanation:
     if scan_lines:
         parts += ["", "Scan", *(_INDENT + line for line in scan_lines)]
     if analyze:
-        parts += ["", "Run", *(_INDENT + line for line in _run_lines(query))]
+        parts += ["", "Run", *(_INDENT + line for line in run)]
     return Explanation("\n".join(parts))
 
 
@@ -85,6 +87,6 @@ def _how(conjunct: Expr, constant: set[str], pushdown: str) -> str:
 
 def _run_lines(query: Query) -> list[str]:
     began = time.perf_counter()
-    rows = sum(block.batch.num_rows for block in query.blocks())
+    rows = restarting(query, lambda query: sum(block.batch.num_rows for block in query.blocks()))
     seconds = time.perf_counter() - began
     return [*query.stats.lines(), f"result      {rows} rows in {seconds:.3f} s"]

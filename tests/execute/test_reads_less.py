@@ -6,6 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import mltable_lite as mltable
+from mltable_lite.errors import TypeWidenedWarning
 from mltable_lite.execute.query import Query, Settings
 from mltable_lite.plan import build
 
@@ -122,3 +123,11 @@ def test_counting_reads_one_narrow_column(parquet):
     query = Query(build(parquet.filter('s != "x"')._spec), Settings())
     assert query.count_rows() == FILES * GROUPS * ROWS
     assert query.stats.columns_read == ("id", "s")
+
+
+def test_explain_of_a_table_whose_column_widens_tells_what_the_read_did(tmp_path):
+    (tmp_path / "a.csv").write_text("a\n" + "1\n" * 300 + "word\n")
+    table = mltable.from_delimited_files([{"file": str(tmp_path / "a.csv")}])
+    with pytest.warns(TypeWidenedWarning, match="line 302"):
+        text = str(table.explain(analyze=True))
+    assert "result      301 rows" in text
