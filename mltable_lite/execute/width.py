@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 _REMOTE_THREADS = 32
 #: Stored bytes of the partitions that are in flight beyond the cores' own. Decoded they take some times as much.
 _REMOTE_BYTES = 64 * 1024 * 1024
-#: Stored bytes of a local partition, or of those decoded together, that are read where they are handed out. Most of what it takes needs Python's lock, which
-#: two threads would only take from each other.
+#: Stored bytes of a local partition, or of those decoded together, that are read where they are handed out. Most of what
+#: it takes needs Python's lock, which two threads would only take from each other.
 _HERE_BYTES = 64 * 1024
 #: Stored bytes of a partition that is small.
 SMALL_BYTES = 256 * 1024
