@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import Executor, Future
 
-    from mltable_lite.execute.scan import Report
     from mltable_lite.execute.stream import Block
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 #: How often a waiting thread looks whether the reading was stopped.
 _LOOK_SECONDS = 0.1
@@ -28,14 +28,14 @@ _WORKER_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(slots=True)
-class _Lane(Generic[T]):
+class _Lane(Generic[T, R]):
     item: T
     blocks: deque[Block] = field(default_factory=deque)
     done: bool = False
-    future: Future[Report] | None = None
+    future: Future[R] | None = None
 
 
-class Ahead(Generic[T]):
+class Ahead(Generic[T, R]):
     """Runs work on items in a pool and hands its blocks over, in the order of the items.
 
     Args:
@@ -50,7 +50,7 @@ class Ahead(Generic[T]):
         pool: Executor,
         stop: threading.Event,
         most_bytes: int,
-        work: Callable[[T, Callable[[Block], bool]], Report],
+        work: Callable[[T, Callable[[Block], bool]], R],
     ) -> None:
         self._pool = pool
         self._stop = stop
@@ -58,21 +58,19 @@ class Ahead(Generic[T]):
         self._work = work
         self._held = 0
         self._changed = threading.Condition()
-        self._lanes: deque[_Lane[T]] = deque()
+        self._lanes: deque[_Lane[T, R]] = deque()
 
     @staticmethod
     def threads(most_bytes: int, threads: int) -> int:
         """Return how many of some threads can work within a number of bytes; at least one."""
         return max(1, min(threads, most_bytes // 2 // _WORKER_BYTES))
 
-    def run(
-        self, items: Iterator[T], first_lanes: int, most_lanes: int
-    ) -> Iterator[tuple[T, Block | Report]]:
-        """Yield each item's blocks and then its report."""
+    def run(self, items: Iterator[T], first_lanes: int, most_lanes: int) -> Iterator[tuple[T, Block | R]]:
+        """Yield each item's blocks and then what its work returned."""
         lanes = first_lanes
         while True:
             while len(self._lanes) < lanes and (item := next(items, None)) is not None:
-                lane = _Lane(item)
+                lane: _Lane[T, R] = _Lane(item)
                 self._lanes.append(lane)
                 lane.future = self._pool.submit(self._fill, lane)
             if not self._lanes:
@@ -82,14 +80,14 @@ class Ahead(Generic[T]):
                 yield head.item, block
                 del block
             assert head.future is not None
-            report = head.future.result()
+            result = head.future.result()
             with self._changed:
                 self._lanes.popleft()
                 self._changed.notify_all()
-            yield head.item, report
+            yield head.item, result
             lanes = min(2 * lanes, most_lanes)
 
-    def _fill(self, lane: _Lane[T]) -> Report:
+    def _fill(self, lane: _Lane[T, R]) -> R:
         try:
             return self._work(lane.item, lambda block: self._put(lane, block))
         finally:
@@ -97,7 +95,7 @@ class Ahead(Generic[T]):
                 lane.done = True
                 self._changed.notify_all()
 
-    def _put(self, lane: _Lane[T], block: Block) -> bool:
+    def _put(self, lane: _Lane[T, R], block: Block) -> bool:
         with self._changed:
             while not self._has_room(lane):
                 if self._stop.is_set():
@@ -108,10 +106,10 @@ class Ahead(Generic[T]):
             self._changed.notify_all()
         return not self._stop.is_set()
 
-    def _has_room(self, lane: _Lane[T]) -> bool:
+    def _has_room(self, lane: _Lane[T, R]) -> bool:
         return self._held < self._room or (lane is self._lanes[0] and not lane.blocks)
 
-    def _take(self, lane: _Lane[T]) -> Block | None:
+    def _take(self, lane: _Lane[T, R]) -> Block | None:
         """Return the lane's next block once there is one, or `None` when it has given all."""
         with self._changed:
             while not lane.blocks:

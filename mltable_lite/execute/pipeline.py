@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -13,7 +14,8 @@ from mltable_lite.execute.ahead import Ahead
 from mltable_lite.execute.scan import Report, ScanTask
 from mltable_lite.execute.sources import Catalogue, Resolved
 from mltable_lite.execute.stream import Block, Stage, ordered_stage, refuse_missing_partitions, row_wise_stage
-from mltable_lite.execute.width import Width
+from mltable_lite.execute.together import Executed, Together
+from mltable_lite.execute.width import SMALL_ROWS, Width
 from mltable_lite.execute.workers import HERE, workers
 from mltable_lite.formats.base import Partition
 from mltable_lite.formats.file_table import FILE_NUMBER
@@ -33,8 +35,8 @@ _Group = list[tuple[int, Partition]]
 #: What becomes of one of them.
 _Done = tuple[list[Block], Report] | MLTableError
 
-#: Called in a worker with a batch of the result and the number of its first row.
-Put = Callable[[pa.RecordBatch, int], None]
+#: Called in a worker with batches of the result, one after the other, and the number of the first row.
+Put = Callable[[Sequence[pa.RecordBatch], int], None]
 
 
 def partitions_of(scan: Scan, resolved: Resolved) -> Iterator[tuple[int, Partition]]:
@@ -69,6 +71,7 @@ class Pipeline:
         self.scan = leaf
         self.resolved = resolved
         self.task = ScanTask(leaf, resolved)
+        self.together = Together(self.task)
         self._nothing = _no_rows(self.task.schema)
         self.local: list[Stage] = []
         self.ordered: list[Plan | Stage] = []
@@ -132,15 +135,13 @@ class Pipeline:
                 done = future.result()
                 del future
                 width.end()
-                for ordinal, partition in group:
+                for _, partition in group:
                     found = done.pop(0)
                     if isinstance(found, MLTableError):
                         raise found
                     blocks, report = found
                     report.add_to(stats, partition)
                     take_notices(report.notices)
-                    if not blocks:
-                        yield self._empty(partition, ordinal)
                     while blocks:
                         yield blocks.pop(0)
                 window = width.wider(window)
@@ -148,78 +149,96 @@ class Pipeline:
     def _work_on(self, group: _Group, stop: threading.Event, put: Put | None, row: int) -> list[_Done]:
         """Return what became of each partition; nothing is done after an error, whose turn comes after the rows before."""
         done: list[_Done] = []
-        decoded = self.task.together(partition for _, partition in group)
-        for ordinal, partition in group:
-            if stop.is_set():
-                break
-            try:
-                done.append(self._work(partition, ordinal, stop, put, row, decoded.pop(partition, None)))
-            except MLTableError as error:
-                done.append(error)
-                break
-            row += partition.rows or 0
+        taken = None if put is None else _Handover(put, row)
+        try:
+            for blocks, report in self._executed(group, stop):
+                if taken is None:
+                    done.append((list(blocks), report))
+                else:
+                    for block in blocks:
+                        taken.add(block.batch)
+                    done.append(([], report))
+                if stop.is_set():
+                    break
+            if taken is not None:
+                taken.flush()
+        except MLTableError as error:
+            done.append(error)
         return done
 
-    def _work(
-        self,
-        partition: Partition,
-        ordinal: int,
-        stop: threading.Event,
-        put: Put | None,
-        row: int,
-        decoded: pa.RecordBatch | None,
-    ) -> tuple[list[Block], Report]:
-        report = Report()
-        blocks = []
-        for block in self.task.run(partition, ordinal, report, stop, decoded):
+    def _executed(self, group: _Group, stop: threading.Event) -> Iterator[Executed]:
+        """Yield what becomes of each partition, after the stages that do not need the order: at least one block."""
+        for (ordinal, partition), (blocks, report) in zip(
+            group, self.together.in_turn(group, stop), strict=True
+        ):
+            yield self._staged(blocks, report, partition, ordinal), report
+
+    def _staged(
+        self, blocks: Iterator[Block], report: Report, partition: Partition, ordinal: int
+    ) -> Generator[Block]:
+        block = None
+        for block in blocks:
             for stage in self.local:
                 block = stage(block, report.notices)  # noqa: PLW2901 - the stages are a chain
-            if put is None:
-                blocks.append(block)
-            else:
-                put(block.batch, row)
-                row += block.batch.num_rows
-        return blocks, report
+            yield block
+        if block is None:
+            yield self._empty(partition, ordinal)
 
     def _bounded_blocks(
         self, stats: ScanStats, take_notices: TakeNotices, most_bytes: int
     ) -> Iterator[Block]:
         """Yield blocks as `_scan_blocks` does, but each as soon as it is decoded, and within a number of bytes."""
-        threads = Ahead.threads(most_bytes, Width(self.resolved.source).threads)
+        width = Width(self.resolved.source)
+        threads = Ahead.threads(most_bytes, width.threads)
         most = threads + 2
         with workers(threads) as (pool, stop):
 
-            def work(item: tuple[int, Partition], put: Callable[[Block], bool]) -> Report:
-                report = Report()
-                for block in self.task.run(item[1], item[0], report, stop):
-                    for stage in self.local:
-                        block = stage(block, report.notices)  # noqa: PLW2901 - the stages are a chain
-                    if not put(block):
+            def work(group: _Group, put: Callable[[Block], bool]) -> list[Report]:
+                reports = []
+                for blocks, report in self._executed(group, stop):
+                    reports.append(report)
+                    if not all(map(put, blocks)):
                         break
-                return report
+                return reports
 
-            empty = True
             first = 1 if self.scan.limit is not None else most
             ahead = Ahead(pool, stop, most_bytes, work)
-            for (ordinal, partition), found in ahead.run(
-                partitions_of(self.scan, self.resolved), first, most
-            ):
-                if not isinstance(found, Report):
-                    empty = False
+            groups = (group for group, _ in width.together(partitions_of(self.scan, self.resolved)))
+            for group, found in ahead.run(groups, first, most):
+                if isinstance(found, Block):
                     yield found
                     continue
-                stats.partitions += 1
-                found.add_to(stats, partition)
-                take_notices(found.notices)
-                if empty:
-                    yield self._empty(partition, ordinal)
-                empty = True
+                stats.partitions += len(group)
+                for (_, partition), report in zip(group, found, strict=False):
+                    report.add_to(stats, partition)
+                    take_notices(report.notices)
 
     def _empty(self, partition: Partition, ordinal: int) -> Block:
         block = Block(self._nothing, self.resolved.source.files[partition.file], partition, ordinal)
         for stage in self.local:
             block = stage(block, Notices())
         return block
+
+
+@dataclass(slots=True)
+class _Handover:
+    """Hands batches over in order, short ones together: each costs more than its rows."""
+
+    put: Put
+    row: int
+    _held: list[pa.RecordBatch] = field(default_factory=list)
+    _rows: int = 0
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        self._held.append(batch)
+        self._rows += batch.num_rows
+        if self._rows >= SMALL_ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._rows:
+            self.put(self._held, self.row)
+        self.row, self._held, self._rows = self.row + self._rows, [], 0
 
 
 def _mapped(stage: Stage, blocks: Iterator[Block], take_notices: TakeNotices) -> Iterator[Block]:

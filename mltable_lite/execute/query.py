@@ -111,8 +111,8 @@ class Query:
     def blocks(self, put: Put | None = None, most_bytes: int | None = None) -> Iterator[Block]:
         """Yield the result as blocks: at least one, perhaps empty, for every partition that is left.
 
-        With `put`, workers hand their rows over to it, each with its row number, and the blocks come out empty. Only
-        where `row_numbers_are_known`.
+        With `put`, workers hand their rows over to it, with their row numbers, and no blocks come out. Only where
+        `row_numbers_are_known`.
 
         Raises:
             StrictModeError: In strict mode, where the plan or the files alone are worth a warning.

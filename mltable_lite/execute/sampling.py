@@ -8,10 +8,13 @@ Source: the finaliser of SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudor
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Keys: TypeAlias = npt.NDArray[np.uint64]
 
@@ -29,9 +32,25 @@ def row_keys(file_position: int, partition: int, first_row: int, count: int) -> 
     A row is (position of its file in the listing, partition within the file, row within the partition); its key does
     not depend on which rows are asked for together. Keys of one partition are all distinct.
     """
-    origin = _mixed(_mixed(file_position + 1) + partition + 1)
     rows = np.arange(first_row + 1, first_row + count + 1, dtype=np.uint64)
-    return _mix(rows, multiply=_STEP, add=origin)
+    return _mix(rows, multiply=_STEP, add=_origin(file_position, partition))
+
+
+def keys_of(partitions: Sequence[tuple[int, int]], rows: Sequence[int]) -> Keys:
+    """Return the keys of all rows of short partitions, one after the other: as `row_keys` gives them for each.
+
+    Args:
+        partitions: The position of the file, and the partition within it.
+        rows: How many rows each has.
+    """
+    origins = np.array([_origin(*partition) for partition in partitions], np.uint64)
+    firsts = np.cumsum([0, *rows[:-1]])
+    numbers = np.arange(1, sum(rows) + 1) - np.repeat(firsts, rows)
+    return _mix(numbers.astype(np.uint64) * np.uint64(_STEP) + np.repeat(origins, rows), multiply=1, add=0)
+
+
+def _origin(file_position: int, partition: int) -> int:
+    return _mixed(_mixed(file_position + 1) + partition + 1)
 
 
 def sample_mask(keys: Keys, lower: float, upper: float, seed: int, step: int) -> npt.NDArray[np.bool_]:

@@ -11,13 +11,13 @@ import pyarrow.types as pt
 
 from mltable_lite.errors import DataError, MLTableError, Notices
 from mltable_lite.execute.stream import Block, drawn_rows, keep_matching, with_constants
-from mltable_lite.execute.width import SMALL_BYTES
+from mltable_lite.execute.width import SMALL_ROWS
 from mltable_lite.expr import Bounds, can_match, columns_of
 from mltable_lite.formats.base import Partition, Request
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
     from mltable_lite.execute.sources import Resolved
     from mltable_lite.execute.stats import ScanStats
@@ -29,12 +29,6 @@ if TYPE_CHECKING:
 _DRAWN_ROWS = 1 << 16
 #: Partitions that are read in two goes before it is judged, and the share of them that must have been spared.
 _TRIALS = 4
-#: Small partitions are decoded together up to about so many stored bytes.
-_TOGETHER_BYTES = 2 * 1024 * 1024
-#: How often that may fail more than it succeeds.
-_FAILURES = 3
-#: Going a second time to a partition of fewer rows takes longer than decoding them.
-_TWO_GOES_ROWS = 1 << 14
 
 
 @dataclass(slots=True)
@@ -90,7 +84,6 @@ class ScanTask:
         # Rows are counted by a decoded column, so at least one is, even when only constant columns are wanted.
         self.columns = tuple(name for name in data if name in needed) or tuple(data[:1])
         self._tried = self._spared = 0
-        self._failures_left = _FAILURES
         self.deciding: tuple[str, ...] = ()
         self.others: tuple[str, ...] = ()
         if self.source.columnar:
@@ -107,44 +100,9 @@ class ScanTask:
             [resolved.schema.field(name) for name in scan.columns], metadata=resolved.schema.metadata
         )
 
-    def together(self, partitions: Iterable[Partition]) -> dict[Partition, pa.RecordBatch]:
-        """Decode the first of some partitions together, where they are small: each by itself takes longer than its rows.
-
-        For `run`, which decodes those that are not in the result.
-        """
-        small: list[Partition] = []
-        left = _TOGETHER_BYTES if self.source.joins and self._failures_left > 0 else 0
-        for partition in partitions:
-            size = self.source.stored_bytes(partition)
-            if left <= 0:
-                break
-            # Nobody knows how much a compressed one holds.
-            if not 0 < size <= SMALL_BYTES or partition.stop < 0:
-                continue
-            if self.scan.predicate is None or self._may_match(partition.file):
-                small.append(partition)
-                left -= size
-        if len(small) <= 1:
-            return {}
-        request = self._request(self.columns, Notices())
-        try:
-            batches = self.source.read_together(small, request)
-        except (MLTableError, pa.ArrowException, OSError, ValueError, EOFError):
-            batches = None  # it is raised when its turn comes
-        if batches is None or len(request.notices):
-            self._failures_left -= 1
-            return {}
-        self._failures_left += 1
-        return dict(zip(small, batches, strict=True))
-
     def run(
-        self,
-        partition: Partition,
-        ordinal: int,
-        report: Report,
-        stop: threading.Event,
-        decoded: pa.RecordBatch | None = None,
-    ) -> Iterator[Block]:
+        self, partition: Partition, ordinal: int, report: Report, stop: threading.Event
+    ) -> Generator[Block]:
         """Yield the partition's rows as blocks with the scan's columns; nothing where it can be ruled out.
 
         Args:
@@ -152,7 +110,6 @@ class ScanTask:
             ordinal: Its number among all.
             report: What is found out goes there.
             stop: Set when nobody wants further rows.
-            decoded: Its rows, where `together` has decoded them.
 
         Raises:
             MLTableError: With the file and the place in it.
@@ -160,20 +117,19 @@ class ScanTask:
         file = self.source.files[partition.file]
         try:
             drawn = self._drawn(partition)
-            if not self._ruled_out(partition, drawn):
-                yield from self._decode(_Turn(partition, ordinal, drawn, report, stop), decoded)
+            if not self.is_ruled_out(partition) and (drawn is None or drawn.any()):
+                yield from self._decode(_Turn(partition, ordinal, drawn, report, stop))
         except MLTableError:
             raise
         except (pa.ArrowException, OSError, ValueError, EOFError) as error:
             raise DataError(f"{file.uri}, partition {partition.number}: {error}") from error
 
-    def _ruled_out(self, partition: Partition, drawn: np.ndarray | None) -> bool:
-        scan = self.scan
-        if scan.predicate is not None and (
-            not self._may_match(partition.file) or self.source.can_skip(partition, scan.predicate)
-        ):
-            return True
-        return drawn is not None and not drawn.any()
+    def is_ruled_out(self, partition: Partition) -> bool:
+        """Tell whether metadata proves that no row of a partition passes the predicate."""
+        predicate = self.scan.predicate
+        return predicate is not None and (
+            not self._may_match(partition.file) or self.source.can_skip(partition, predicate)
+        )
 
     def _may_match(self, file: int) -> bool:
         """Tell whether the predicate may hold with a file's constants; found out once for the files of one folder."""
@@ -205,16 +161,10 @@ class ScanTask:
         mask[kept - rows[:1]] = True
         return mask
 
-    def _decode(self, turn: _Turn, decoded: pa.RecordBatch | None) -> Iterator[Block]:
+    def _decode(self, turn: _Turn) -> Iterator[Block]:
         turn.report.decoded = True
         left = self.scan.limit
-        if decoded is not None:
-            turn.report.bytes_read += self.source.stored_bytes(turn.partition)
-            blocks = self._kept([decoded], turn)
-        elif self._pays(turn.partition):
-            blocks = self._in_two_goes(turn)
-        else:
-            blocks = self._in_one_go(turn)
+        blocks = self._in_two_goes(turn) if self._pays(turn.partition) else self._in_one_go(turn)
         for block in blocks:
             for finished in self._finished(block):
                 turn.report.rows_out += finished.batch.num_rows
@@ -226,17 +176,18 @@ class ScanTask:
 
     def _pays(self, partition: Partition) -> bool:
         """Whether the predicate's columns are read first: it spares much where no row passes, and costs some else."""
-        if not self.deciding or (partition.rows or 0) < _TWO_GOES_ROWS:
+        if not self.deciding or (partition.rows or 0) < SMALL_ROWS:
             return False
         return self._tried < _TRIALS or self._spared * _TRIALS >= self._tried
 
     def _in_one_go(self, turn: _Turn, columns: tuple[str, ...] = ()) -> Iterator[Block]:
         """Yield the rows that samples and predicate keep, with the columns read and the constant ones."""
-        request = self._request(columns or self.columns, turn.report.notices)
+        request = self.request(columns or self.columns, turn.report.notices)
         batches = self._counted(self.source.read(turn.partition, request), request, turn.report)
         yield from self._kept(batches, turn)
 
-    def _request(self, columns: tuple[str, ...], notices: Notices) -> Request:
+    def request(self, columns: tuple[str, ...], notices: Notices) -> Request:
+        """Return what is asked of the source, for some columns."""
         scan = self.scan
         return Request(
             columns,
@@ -281,7 +232,7 @@ class ScanTask:
 
     def _in_two_goes(self, turn: _Turn) -> Iterator[Block]:
         """Yield the same rows; what the predicate does not ask for is decoded only up to the last row that passes."""
-        request = self._request(self.others, turn.report.notices)
+        request = self.request(self.others, turn.report.notices)
         others: Iterator[pa.RecordBatch] = iter(())
         start = end = 0  # the rows of the partition that `batch` holds
         for block in self._in_one_go(turn, self.deciding):
@@ -311,18 +262,9 @@ class ScanTask:
         self._spared += not end
 
     def _finished(self, block: Block) -> Iterator[Block]:
-        """Yield the rows with the scan's columns; encoded texts are decoded, in parts where one array is too small."""
-        if block.batch.schema.equals(self.schema, check_metadata=True):
-            yield block
-            return
-        found = [block.batch.column(name) for name in self.schema.names]
+        """Yield the rows with the scan's columns, in parts where one array cannot hold the texts."""
         try:
-            arrays = [
-                array.dictionary.take(array.indices)
-                if array.type != field.type and pt.is_dictionary(array.type)
-                else array
-                for array, field in zip(found, self.schema, strict=True)
-            ]
+            batch = self.finished(block.batch)
         except pa.ArrowInvalid:
             rows = np.arange(block.batch.num_rows)
             if len(rows) < 2:  # noqa: PLR2004 - nothing to cut
@@ -330,4 +272,20 @@ class ScanTask:
             for half in (rows < len(rows) // 2, rows >= len(rows) // 2):
                 yield from self._finished(block.keep(pa.array(half)))
         else:
-            yield replace(block, batch=pa.RecordBatch.from_arrays(arrays, schema=self.schema))
+            yield block if batch is block.batch else replace(block, batch=batch)
+
+    def finished(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return the rows with the scan's columns; encoded texts are decoded.
+
+        Raises:
+            pa.ArrowInvalid: One array cannot hold the texts.
+        """
+        if batch.schema.equals(self.schema, check_metadata=True):
+            return batch
+        arrays = [
+            array.dictionary.take(array.indices)
+            if array.type != field.type and pt.is_dictionary(array.type)
+            else array
+            for array, field in zip(map(batch.column, self.schema.names), self.schema, strict=True)
+        ]
+        return pa.RecordBatch.from_arrays(arrays, schema=self.schema)

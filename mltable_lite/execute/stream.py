@@ -144,6 +144,15 @@ def with_constants(batch: pa.RecordBatch, constants: pa.Table, file: int) -> pa.
     return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields, metadata=batch.schema.metadata))
 
 
+def with_constants_of(batch: pa.RecordBatch, constants: pa.Table, files: pa.Array) -> pa.RecordBatch:
+    """Return the batch with constants appended, to every row those of its file."""
+    taken = constants.take(files).combine_chunks()
+    for field in constants.schema:
+        column = taken.column(field.name)
+        batch = batch.append_column(field, column.chunk(0) if column.num_chunks else pa.array([], field.type))
+    return batch
+
+
 def _project(batch: pa.RecordBatch, names: tuple[str, ...]) -> pa.RecordBatch:
     hidden = [FILE_NUMBER] if FILE_NUMBER in batch.schema.names else []
     return batch.select([*names, *hidden])
@@ -172,11 +181,7 @@ def _append_constants(block: Block, values: pa.Table, matching: pa.Array | None)
             return block.keep(pa.array(np.zeros(batch.num_rows, dtype=bool)))
         return block
     numbers = batch.column(FILE_NUMBER)
-    taken = values.take(numbers).combine_chunks()
-    for field in values.schema:
-        column = taken.column(field.name)
-        batch = batch.append_column(field, column.chunk(0) if column.num_chunks else pa.array([], field.type))
-    block = replace(block, batch=batch)
+    block = replace(block, batch=with_constants_of(batch, values, numbers))
     return block if matching is None else block.keep(pc.take(matching, numbers))
 
 

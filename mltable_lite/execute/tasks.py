@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 import numpy as np
 import pyarrow as pa
 
-from mltable_lite.execute.scan import Report, ScanTask
+from mltable_lite.execute.scan import ScanTask
 from mltable_lite.execute.sources import Resolved
 from mltable_lite.execute.stream import refuse_missing_partitions, row_wise_stage
+from mltable_lite.execute.together import Together
 from mltable_lite.formats.file_table import FILE_NUMBER, FilesSource
 from mltable_lite.optimise import optimise
 from mltable_lite.optimise.push_projection import push_projection
@@ -164,17 +165,12 @@ class PartitionTask:
             for step in self.program.steps
         ]
         names = self.program.schema.names
-        decoded: dict[Partition, pa.RecordBatch] = {}
-        for number, part in enumerate(self.parts):
-            if not decoded:
-                decoded = task.together(
-                    later.partition for later in itertools.islice(self.parts, number, None)
-                )
-            report = Report()
+        numbered = [(part.ordinal, part.partition) for part in self.parts]
+        for part, (blocks, report) in zip(
+            self.parts, Together(task).in_turn(numbered, threading.Event()), strict=True
+        ):
             cuts = [_Cut(*bounds) for bounds in part.ranges]
-            rows_of_part = decoded.pop(part.partition, None)
-            blocks = task.run(part.partition, part.ordinal, report, threading.Event(), rows_of_part)
-            with closing(cast("Generator[Block]", blocks)):
+            with closing(blocks):
                 for block in blocks:
                     rows = _through(block, stages, cuts, report.notices).batch
                     if rows.num_rows:

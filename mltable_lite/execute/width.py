@@ -22,6 +22,8 @@ _REMOTE_BYTES = 64 * 1024 * 1024
 _HERE_BYTES = 64 * 1024
 #: Stored bytes of a partition that is small.
 SMALL_BYTES = 256 * 1024
+#: Rows below which a partition, or a batch, costs more by itself than by its rows.
+SMALL_ROWS = 1 << 14
 #: How many small local partitions a worker takes at once, and up to how many stored bytes.
 _MOST_TOGETHER = 64
 _BYTES_TOGETHER = 2 * 1024 * 1024

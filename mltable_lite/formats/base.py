@@ -164,10 +164,11 @@ class Source(ABC):
         self,
         partitions: Sequence[Partition],  # noqa: ARG002 - for formats that join
         request: Request,  # noqa: ARG002
-    ) -> list[pa.RecordBatch] | None:
-        """Decode small partitions with as few calls as one takes, into a batch of each; `None` where `read` has to do it.
+    ) -> tuple[pa.RecordBatch, list[int]] | None:
+        """Decode small partitions, or the first of them, into one batch, with how many of its rows are each one's.
 
-        That is so wherever a row does not fit, or there is something to tell: only `read` knows the places.
+        `None` where `read` has to do it: wherever a row does not fit, or there is something to tell, for only `read`
+        knows the places.
         """
         return None
 

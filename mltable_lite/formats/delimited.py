@@ -23,7 +23,7 @@ from mltable_lite.formats.delimited_pieces import Piece, dialect_of, pieces, sho
 from mltable_lite.formats.delimited_rows import QUOTE, Lines, OpenQuoteError, rows
 from mltable_lite.formats.delimited_survey import Survey
 from mltable_lite.formats.text_blocks import Block, split_ranges
-from mltable_lite.formats.text_joined import cut, join
+from mltable_lite.formats.text_joined import join, with_rows
 from mltable_lite.formats.text_types import EMPTY_TEXT, NOTHING, TEXT, Kind, Seen, type_of, type_texts
 from mltable_lite.spec.model import SAMPLE_ROWS, InferTypes, ReadDelimited
 
@@ -93,7 +93,9 @@ class DelimitedSource(Source):
             parser = parser or Parser(piece.dialect, max(len(positions), 1), self.threads)
             yield self._decoded(piece, parser, positions, request)
 
-    def read_together(self, partitions: Sequence[Partition], request: Request) -> list[pa.RecordBatch] | None:
+    def read_together(
+        self, partitions: Sequence[Partition], request: Request
+    ) -> tuple[pa.RecordBatch, list[int]] | None:
         """Decode partitions as one text, where their rows are cut alike and none has more than a line."""
         headers = self._headers()
         layouts = {headers.layout(partition.file) for partition in partitions}
@@ -102,6 +104,7 @@ class DelimitedSource(Source):
             text = b""
             for piece in pieces(self.files[p.file], p.file, [(p.start, p.stop)], self.reader, headers):
                 text += piece.lines.data
+                request.bytes_read += piece.stored_bytes
                 dialects.add(piece.dialect)
             texts.append(text)
         if len(layouts) > 1 or len(dialects) > 1:
@@ -113,7 +116,7 @@ class DelimitedSource(Source):
         batch = self._decoded(
             Piece(block, Lines(joined, 0, len(joined)), dialect, 0), parser, positions, request
         )
-        return cut(batch, lines)
+        return with_rows(batch, lines)
 
     def _positions(self, layout: int) -> dict[str, int]:
         """Return where the columns of a layout stand."""

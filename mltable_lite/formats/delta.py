@@ -19,7 +19,7 @@ from mltable_lite.formats.base import Partition, Request, Source, cores
 from mltable_lite.formats.conform import STORED_NAME, batch_of, without_marks
 from mltable_lite.formats.delta_log import Snapshot, open_snapshot
 from mltable_lite.formats.footers import footer_of, forget_with
-from mltable_lite.formats.row_groups import Decoder, layout_of, open_small
+from mltable_lite.formats.row_groups import Decoder, layout_of, one_after_the_other, open_small
 from mltable_lite.formats.statistics import bounds_of
 from mltable_lite.formats.stored import stored_of
 from mltable_lite.formats.unify import unify
@@ -80,6 +80,7 @@ class DeltaSource(Source):
     """
 
     columnar = True
+    joins = True
     files: Sequence[InputFile]
     schema: pa.Schema
     snapshots: tuple[Snapshot, ...]
@@ -115,13 +116,12 @@ class DeltaSource(Source):
         opened = None if stored.int96 else open_small(file, partition.rows or 0, footer)
         decoder = Decoder(file, footer, partition.number, threads, int96_unit="us", opened=opened)
         done = 0
-        fields = [snapshot.schema.field(name) for name in decoded]
-        layout = layout_of(stored, fields)
-        for rows, arrays in decoder.decode(fields, layout, request):
+        layout = layout_of(stored, pa.schema([snapshot.schema.field(name) for name in decoded]))
+        for rows, batch in decoder.decode(layout, request):
             here = deleted[np.searchsorted(deleted, done) : np.searchsorted(deleted, done + rows)] - done
             done += rows
             left = rows - len(here)
-            columns = dict(zip(decoded, arrays, strict=True))
+            columns = dict(zip(decoded, batch.columns, strict=True))
             if len(here):
                 keep = np.ones(rows, dtype=bool)
                 keep[here] = False
@@ -134,6 +134,12 @@ class DeltaSource(Source):
                 ],
                 wanted,
             )
+
+    def read_together(
+        self, partitions: Sequence[Partition], request: Request
+    ) -> tuple[pa.RecordBatch, list[int]] | None:
+        """Decode row groups one after the other, into one batch."""
+        return one_after_the_other(self, partitions, request)
 
     def can_skip(self, partition: Partition, predicate: Expr) -> bool:
         """Tell whether partition values, the log's file statistics or row-group statistics rule the predicate out."""

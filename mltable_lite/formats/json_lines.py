@@ -33,7 +33,7 @@ from mltable_lite.formats.json_values import (
     to_text,
 )
 from mltable_lite.formats.text_blocks import Block, read_block, read_blocks, read_pieces, split_ranges
-from mltable_lite.formats.text_joined import cut, join
+from mltable_lite.formats.text_joined import join, with_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -84,14 +84,17 @@ class JsonLinesSource(Source):
             request.bytes_read += block.stored_bytes
             yield from decoder.decode(block)
 
-    def read_together(self, partitions: Sequence[Partition], request: Request) -> list[pa.RecordBatch] | None:
+    def read_together(
+        self, partitions: Sequence[Partition], request: Request
+    ) -> tuple[pa.RecordBatch, list[int]] | None:
         """Decode partitions as one text, where all their lines have the same keys."""
         blocks = [read_block(self.files[p.file], p, self.reader.encoding) for p in partitions]
         if any(block.cr_only for block in blocks):
             return None
+        request.bytes_read += sum(block.stored_bytes for block in blocks)
         text, lines = join(block.data for block in blocks)
         batch = _Decoder(self, request).regularly(text)
-        return None if batch is None else cut(batch, lines)
+        return None if batch is None else with_rows(batch, lines)
 
     def may_change(self, column: str) -> bool:  # noqa: ARG002 - any column
         """Tell whether lines past the sample may have this key, or other kinds of values for it."""

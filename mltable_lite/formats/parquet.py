@@ -13,11 +13,10 @@ import pyarrow.types as pt
 from mltable_lite.errors import CorruptFileError, Notices
 from mltable_lite.expr import columns_of
 from mltable_lite.formats.base import Partition, Request, Source, cores
-from mltable_lite.formats.conform import batch_of
 from mltable_lite.formats.footer_bytes import Likeness
 from mltable_lite.formats.footers import footer_of, forget_with, known_footer, parse_footer, read_tail
 from mltable_lite.formats.parallel import are_local, in_parallel
-from mltable_lite.formats.row_groups import Decoder, Layout, layout_of, open_small
+from mltable_lite.formats.row_groups import Decoder, Layout, layout_of, one_after_the_other, open_small
 from mltable_lite.formats.stored import Stored, stored_of
 from mltable_lite.formats.unify import promote, unify
 
@@ -121,13 +120,14 @@ class ParquetSource(Source):
     """
 
     columnar = True
+    joins = True
     files: Sequence[InputFile]
     schema: pa.Schema
     groups: tuple[tuple[int, ...], ...]
     int96: frozenset[str] = frozenset()
     int96_unit: str = "ns"
     token: str = field(default_factory=lambda: uuid.uuid4().hex)
-    _layouts: dict[tuple[tuple[str, ...], Stored], tuple[pa.Schema, Layout]] = field(
+    _layouts: dict[tuple[tuple[str, ...], Stored], Layout] = field(
         default_factory=dict, init=False, repr=False
     )
 
@@ -144,10 +144,16 @@ class ParquetSource(Source):
         known = known_footer(file, self.token)
         opened = None if self.int96 else open_small(file, partition.rows or 0, known)
         footer = self._footer(partition) if opened is None else self._checked(opened.metadata, partition)
-        schema, layout = self._layout(request.columns, stored_of(file, footer))
+        layout = self._layout(request.columns, stored_of(file, footer))
         decoder = Decoder(file, footer, partition.number, self._threads(), self.int96_unit, opened)
-        for _, arrays in decoder.decode(schema, layout, request):
-            yield batch_of(arrays, schema)
+        for _, batch in decoder.decode(layout, request):
+            yield batch
+
+    def read_together(
+        self, partitions: Sequence[Partition], request: Request
+    ) -> tuple[pa.RecordBatch, list[int]] | None:
+        """Decode row groups one after the other, into one batch."""
+        return one_after_the_other(self, partitions, request)
 
     def stored_bytes(self, partition: Partition) -> int:
         """Return the average of the file's row groups."""
@@ -194,12 +200,12 @@ class ParquetSource(Source):
         """Whether columns are decoded in parallel: only where partitions alone cannot keep all cores busy."""
         return len(self.groups) < cores() and sum(map(len, self.groups)) < cores()
 
-    def _layout(self, columns: tuple[str, ...], stored: Stored) -> tuple[pa.Schema, Layout]:
-        """Return the schema of a read and where its columns stand in files of one schema: found out once, not per file."""
+    def _layout(self, columns: tuple[str, ...], stored: Stored) -> Layout:
+        """Return where the columns of a read stand in files of one schema: found out once, not per file."""
         found = self._layouts.get((columns, stored))
         if found is None:
             wanted = pa.schema([self.schema.field(name) for name in columns])
-            found = self._layouts[columns, stored] = wanted, layout_of(stored, wanted)
+            found = self._layouts[columns, stored] = layout_of(stored, wanted)
         return found
 
     def _footer(self, partition: Partition, *, ahead: bool = False) -> pq.FileMetaData:

@@ -12,14 +12,14 @@ import pyarrow.parquet as pq
 import pyarrow.types as pt
 
 from mltable_lite.errors import MLTableError, SchemaMismatchError
-from mltable_lite.formats.conform import conform, renames, stored_fields
+from mltable_lite.formats.conform import batch_of, conform, renames, stored_fields
 from mltable_lite.formats.footers import ARROW_ERRORS, explained
 from mltable_lite.formats.stored import Stored, stored_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from mltable_lite.formats.base import InputFile, Request
+    from mltable_lite.formats.base import InputFile, Partition, Request, Source
 
 #: Rows of a batch: small enough to stay in the processor's cache through a filter, as fast as whole row groups.
 BATCH_ROWS = 65_536
@@ -29,6 +29,8 @@ FIRST_BATCH_ROWS = 1024
 _FETCH_WHOLE_BYTES = 8 * 1024 * 1024
 _BUFFER_BYTES = 1024 * 1024
 _PLAIN_TEXT_BYTES = 4
+#: Decoded row groups are put together up to about so many bytes.
+_MOST_JOINED_BYTES = 64 * 1024 * 1024
 #: A local file up to this size is read whole: further calls would take longer than the bytes that are not asked for.
 _SMALL_BYTES = 64 * 1024
 #: Below, what an encoded column costs besides its rows is more than it spares.
@@ -43,23 +45,25 @@ class Layout:
         names: The columns to decode.
         places: For each field the number of its column among them, or `None` when the file lacks it.
         texts: The columns that must not stay encoded.
-        types: The columns' types, where they and their order are the fields' own.
+        schema: The fields.
+        as_stored: Whether they and their order are the columns' own, but for the types.
     """
 
     names: tuple[str, ...]
     places: tuple[int | None, ...]
     texts: Collection[int | None]
-    types: list[pa.DataType] | None
+    schema: pa.Schema
+    as_stored: bool
 
 
-def layout_of(stored: Stored, wanted: Sequence[pa.Field]) -> Layout:
+def layout_of(stored: Stored, wanted: pa.Schema) -> Layout:
     """Return where fields stand in a file: the same for all files that have one schema."""
     sources = stored_fields(stored.fields, wanted)
     names = tuple(dict.fromkeys(stored.fields[i].name for i in sources if i is not None))
     places = tuple(None if i is None else names.index(stored.fields[i].name) for i in sources)
     texts = frozenset(i for f, i in zip(wanted, places, strict=True) if not pt.is_dictionary(f.type))
     as_stored = places == tuple(range(len(wanted))) and not any(renames(f.type) for f in wanted)
-    return Layout(names, places, texts, [f.type for f in wanted] if as_stored else None)
+    return Layout(names, places, texts, wanted, as_stored)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +86,8 @@ class Decoder:
     int96_unit: str = "ns"
     opened: pq.ParquetFile | None = None
 
-    def decode(
-        self, wanted: Sequence[pa.Field], layout: Layout, request: Request
-    ) -> Iterator[tuple[int, list[pa.Array]]]:
-        """Yield row counts and one array for each field, with its type; a field that the file lacks is null.
+    def decode(self, layout: Layout, request: Request) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """Yield batches with the layout's fields, after the number of their rows; a field that the file lacks is null.
 
         Raises:
             SchemaMismatchError: A value does not fit the field's type.
@@ -97,7 +99,7 @@ class Decoder:
         if not layout.names:
             for start in range(0, rows, batch_rows):
                 count = min(batch_rows, rows - start)
-                yield count, [pa.nulls(count, f.type) for f in wanted]
+                yield count, batch_of([pa.nulls(count, f.type) for f in layout.schema], layout.schema)
             return
         size_bytes = (
             sum(chunk.total_compressed_size for chunk in self._chunks(layout.names))
@@ -108,15 +110,15 @@ class Decoder:
         for batch in self._batches(
             layout.names, batch_rows, buffered=few and size_bytes > _FETCH_WHOLE_BYTES
         ):
-            if batch.schema.types == layout.types:
-                yield batch.num_rows, batch.columns
+            if layout.as_stored and batch.schema.equals(layout.schema):
+                yield batch.num_rows, batch
                 continue
             for part in [batch] if request.encoded else _gathered(batch, layout.texts):
                 arrays = [
                     pa.nulls(part.num_rows, f.type) if place is None else self.fit(part.column(place), f)
-                    for f, place in zip(wanted, layout.places, strict=True)
+                    for f, place in zip(layout.schema, layout.places, strict=True)
                 ]
-                yield part.num_rows, arrays
+                yield part.num_rows, batch_of(arrays, layout.schema)
 
     def fit(self, array: pa.Array, wanted: pa.Field) -> pa.Array:
         """Return an array of this row group with the field's type; one that is encoded stays so.
@@ -242,6 +244,26 @@ class Decoder:
                 except ARROW_ERRORS:
                     return f", column {name!r}"
         return ""
+
+
+def one_after_the_other(
+    source: Source, partitions: Sequence[Partition], request: Request
+) -> tuple[pa.RecordBatch, list[int]] | None:
+    """Return the rows of short local row groups as one batch, and how many are each one's.
+
+    Of the first only, where they hold more than anyone would think.
+    """
+    batches: list[pa.RecordBatch] = []
+    rows: list[int] = []
+    most = pa.total_allocated_bytes() + _MOST_JOINED_BYTES
+    for partition in partitions:
+        before = len(batches)
+        batches += source.read(partition, request)
+        rows.append(sum(batch.num_rows for batch in batches[before:]))
+        if pa.total_allocated_bytes() > most:
+            break
+    joined = pa.Table.from_batches(batches).combine_chunks().to_batches()
+    return (joined[0], rows) if len(joined) == 1 else None
 
 
 def open_small(file: InputFile, rows: int, footer: pq.FileMetaData | None = None) -> pq.ParquetFile | None:

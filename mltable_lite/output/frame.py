@@ -15,12 +15,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.types as pt
 
+from mltable_lite.execute.width import SMALL_ROWS
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     import pandas as pd
 
 #: The largest integer that float64 holds together with all smaller ones.
 EXACT_FLOAT = 2**53
-SMALL_ROWS = 16_384
 
 
 class FrameBuilder:
@@ -31,10 +34,12 @@ class FrameBuilder:
         self._columns = [_column_of(field.type, rows) for field in schema]
         self.rows = rows
 
-    def put(self, batch: pa.RecordBatch, row: int) -> None:
-        """Store a batch whose first row is `row`."""
-        for column, array in zip(self._columns, batch.columns, strict=True):
-            column.put(array, row)
+    def put(self, batches: Sequence[pa.RecordBatch], row: int) -> None:
+        """Store batches, one after the other, the first row of which is `row`."""
+        for batch in _merged(batches):
+            for column, name in zip(self._columns, self._names, strict=True):
+                column.put(batch.column(name), row)
+            row += batch.num_rows
 
     def resize(self, rows: int, kept: int) -> None:
         """Make room for so many rows, of which the first ones are kept. While nothing is being put."""
@@ -51,6 +56,27 @@ class FrameBuilder:
             columns[name] = self._columns.pop(0).finish()
         # Not copied into one block per dtype: that would touch all memory once more.
         return pd.DataFrame(columns, index=pd.RangeIndex(self.rows), copy=False)
+
+
+def _merged(batches: Sequence[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Yield the rows in fewer batches where they are short: each costs more than its rows."""
+    short: list[pa.RecordBatch] = []
+    for batch in batches:
+        if batch.num_rows < SMALL_ROWS:
+            short.append(batch)
+            continue
+        yield from _joined(short)
+        short = []
+        yield batch
+    yield from _joined(short)
+
+
+def _joined(batches: Sequence[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    if len(batches) == 1:
+        yield batches[0]
+    elif batches:
+        # Several where one array cannot hold the texts.
+        yield from pa.Table.from_batches(batches).combine_chunks().to_batches()
 
 
 class _Allocated:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from mltable_lite.execute.width import thread_count
+from mltable_lite.execute.width import SMALL_ROWS, thread_count
 from mltable_lite.execute.workers import workers
-from mltable_lite.output.frame import SMALL_ROWS, FrameBuilder
+from mltable_lite.output.frame import FrameBuilder
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
@@ -42,7 +42,6 @@ class _Growing:
     """
 
     def __init__(self, query: Query, pool: Executor) -> None:
-        self._names = query.schema.names
         self._bytes = sum(file.size or 0 for file in query.resolved.source.files)
         self._builder = FrameBuilder(query.schema, 0)
         self._pool = pool
@@ -64,7 +63,7 @@ class _Growing:
         self._waiting.append(batch)
         if self._rows > self._builder.rows and self._expected:
             self._resize(max(self._expected, self._rows + self._rows // 2))
-        if self._rows <= self._builder.rows:
+        if self._placed + SMALL_ROWS <= self._rows <= self._builder.rows:
             self._place()
 
     def frame(self) -> pd.DataFrame:
@@ -80,12 +79,14 @@ class _Growing:
 
     def _place(self) -> None:
         while self._waiting:
-            batch = self._waiting.popleft().select(self._names)
-            row, self._placed = self._placed, self._placed + batch.num_rows
-            if batch.num_rows < SMALL_ROWS:  # handing it over would take longer
-                self._builder.put(batch, row)
+            row, batches = self._placed, []
+            while self._waiting and self._placed - row < SMALL_ROWS:
+                batches.append(self._waiting.popleft())
+                self._placed += batches[-1].num_rows
+            if self._placed - row < SMALL_ROWS:  # handing them over would take longer
+                self._builder.put(batches, row)
             else:
-                self._puts.append(self._pool.submit(self._builder.put, batch, row))
+                self._puts.append(self._pool.submit(self._builder.put, batches, row))
                 self._settle(self._most_puts)
 
     def _settle(self, left: int) -> None:

@@ -50,11 +50,8 @@ def piece_to_dataframe(
 ) -> pd.DataFrame:
     """Return some rows of a table as a DataFrame, as `to_dataframe` returns all of them."""
     if backend is None:
-        rows = 0
         builder = FrameBuilder(schema, sum(batch.num_rows for batch in batches))
-        for batch in batches:
-            builder.put(batch, rows)
-            rows += batch.num_rows
+        builder.put(batches, 0)
         frame = builder.frame()
     else:
         frame = pa.Table.from_batches(batches, _plain(schema)).to_pandas(types_mapper=_mapper(backend))
@@ -77,8 +74,7 @@ def _fill(query: Query) -> pd.DataFrame:
     """Return the rows as a frame: filled by the workers where each partition's place is known."""
     if query.row_numbers_are_known:
         builder = FrameBuilder(query.schema, query.count_rows())
-        names = query.schema.names
-        for _ in query.blocks(lambda batch, row: builder.put(batch.select(names), row)):
+        for _ in query.blocks(builder.put):
             pass
         return builder.frame()
     return fill_as_rows_come(query)

@@ -242,7 +242,7 @@ def _local(place: Location, tag: str | None) -> pa.OSFile:
     """Open a local file, if it is the one that was listed."""
     # Not a memory map: a file that someone cuts while it is read must be an error, not a dead process.
     file = pa.OSFile(place.key, "rb")
-    if _is_other(tag, file.fileno()):
+    if _is_other(tag, os.fstat(file.fileno())):
         file.close()
         raise changed(place)
     return file
@@ -262,10 +262,13 @@ def read_local(place: Location, key: str, tag: str | None, start: int, stop: int
 def _local_range(place: Location, key: str, tag: str | None, start: int, stop: int) -> bytes:
     file = os.open(key, _READ_ONLY)
     try:
-        if _is_other(tag, file):
+        told = os.fstat(file)
+        if _is_other(tag, told):
             raise changed(place.at(key))
-        os.lseek(file, start, os.SEEK_SET)
-        wanted = max(stop - start, 0)
+        if start:
+            os.lseek(file, start, os.SEEK_SET)
+        # Most files end where they say, so that no further call has to find that out.
+        wanted = max(min(stop, told.st_size or stop) - start, 0)
         data = os.read(file, wanted)
         while 0 < len(data) < wanted and (more := os.read(file, wanted - len(data))):
             data += more
@@ -274,9 +277,9 @@ def _local_range(place: Location, key: str, tag: str | None, start: int, stop: i
         os.close(file)
 
 
-def _is_other(tag: str | None, file: int) -> bool:
+def _is_other(tag: str | None, told: os.stat_result) -> bool:
     """Tell whether an open file is another one than the tag is of, as far as the tag is of this machine."""
-    return tag is not None and tag.startswith(_HERE) and local_tag(os.fstat(file)) != tag
+    return tag is not None and tag.startswith(_HERE) and local_tag(told) != tag
 
 
 def local_tag(told: os.stat_result) -> str:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mltable_lite as mltable
-from mltable_lite.execute import scan
+from mltable_lite.execute import scan, together
 from mltable_lite.execute.query import Query, Settings
 from mltable_lite.formats import footers, row_groups
 from mltable_lite.plan import build
@@ -23,9 +23,10 @@ GROUPS, ROWS = 16, 1_000
 @pytest.fixture(scope="module", autouse=True)
 def _row_groups_are_long_enough():
     """Let those of this module pass for ones that are worth a second go."""
-    least, scan._TWO_GOES_ROWS = scan._TWO_GOES_ROWS, ROWS
+    least = scan.SMALL_ROWS
+    scan.SMALL_ROWS = together.SMALL_ROWS = ROWS
     yield
-    scan._TWO_GOES_ROWS = least
+    scan.SMALL_ROWS = together.SMALL_ROWS = least
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +60,8 @@ def test_a_row_group_where_no_row_passes_is_read_only_in_the_columns_of_the_filt
 
 
 def test_a_short_row_group_is_read_at_once(table, monkeypatch):
-    monkeypatch.setattr(scan, "_TWO_GOES_ROWS", ROWS + 1)
+    for module in (scan, together):
+        monkeypatch.setattr(module, "SMALL_ROWS", ROWS + 1)
     _, full = run(table)
     assert run(table.filter("number == 7001"))[1].bytes_read == full.bytes_read
 

@@ -1,4 +1,4 @@
-"""Small text files are decoded together, and nobody can tell, but by the clock."""
+"""Small partitions are executed together, and nobody can tell, but by the clock."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from deltalake import DeltaTable, write_deltalake
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mltable_lite as mltable
-from mltable_lite.execute import scan
+from mltable_lite.execute import together
+from mltable_lite.execute.scan import ScanTask
 from mltable_lite.formats.delimited import DelimitedSource
 from mltable_lite.formats.json_lines import JsonLinesSource
 
@@ -70,11 +74,11 @@ MARKS = [b"", b"", b"", b"\xef\xbb\xbf"]
 @contextmanager
 def apart():
     """Let each file be decoded by itself."""
-    before, scan.SMALL_BYTES = scan.SMALL_BYTES, 0
+    before, together.SMALL_BYTES = together.SMALL_BYTES, 0
     try:
         yield
     finally:
-        scan.SMALL_BYTES = before
+        together.SMALL_BYTES = before
 
 
 @st.composite
@@ -94,13 +98,20 @@ def folders(draw, kind):
     return files
 
 
+OPENED = {
+    "csv": mltable.from_delimited_files,
+    "jsonl": mltable.from_json_lines_files,
+    "parquet": mltable.from_parquet_files,
+    "delta": lambda paths, **options: mltable.from_delta_lake(paths[0]["folder"], **options),
+}
+
+
 def outcome(kind, folder, options, steps, read):
     """What a user sees of a read: rows, warnings, or the error."""
-    opened = {"csv": mltable.from_delimited_files, "jsonl": mltable.from_json_lines_files}[kind]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            found = read(steps(opened([{"folder": str(folder)}], **options)))
+            found = read(steps(OPENED[kind]([{"folder": str(folder)}], **options)))
         except mltable.MLTableError as error:
             found = f"{type(error).__name__}: {error}"
     return found, [str(warning.message) for warning in caught]
@@ -110,7 +121,19 @@ STEPS = {
     "all": lambda table: table,
     "columns": lambda table: table.keep_columns(["f"]),
     "filter": lambda table: table.filter("i > 1"),
+    "failing filter": lambda table: table.filter("1 // (i - 22) < 1"),
     "sample": lambda table: table.take_random_sample(0.5, seed=1),
+    "few": lambda table: table.take_random_sample(0.1, seed=1),
+    "sample, filter": lambda table: table.take_random_sample(0.7, seed=2).filter("i > 1"),
+    "filter, sample": lambda table: table.filter("i > 1").take_random_sample(0.7, seed=2),
+    "two samples": lambda table: table.take_random_sample(0.7, seed=3).take_random_sample(0.7, seed=3),
+    "by file": lambda table: table.extract_columns_from_partition_format("{number}.{kind}").filter(
+        "number > '1' and i > 0"
+    ),
+    "file only": lambda table: table.extract_columns_from_partition_format("{number}.{kind}").keep_columns(
+        ["number"]
+    ),
+    "partitions": lambda table: table.select_partitions([1]),
     "take": lambda table: table.take(7),
     "skip": lambda table: table.skip(3),
     "text": lambda table: table.convert_column_types({"s": mltable.DataType.to_string()}),
@@ -118,6 +141,7 @@ STEPS = {
 READS = {
     "pandas": lambda table: table.to_pandas_dataframe(),
     "arrow": lambda table: table.to_arrow_table().to_pandas(),
+    "batches": lambda table: table.to_arrow_batches().read_all().to_pandas(),
     "dask": lambda table: table.to_dask_dataframe().compute(scheduler="sync"),
 }
 OPTIONS = {
@@ -145,9 +169,13 @@ def test_files_read_together_are_read_as_each_by_itself(kind, data):
     with tempfile.TemporaryDirectory() as folder:
         for number, content in enumerate(files):
             (Path(folder) / f"{number}.{kind}").write_bytes(content)
-        together = outcome(kind, folder, options, steps, read)
-        with apart():
-            expected = outcome(kind, folder, options, steps, read)
+        assert_nobody_can_tell(kind, folder, options, steps, read)
+
+
+def assert_nobody_can_tell(kind, folder, options, steps, read):
+    together = outcome(kind, folder, options, steps, read)
+    with apart():
+        expected = outcome(kind, folder, options, steps, read)
     if isinstance(expected[0], pd.DataFrame):
         pd.testing.assert_frame_equal(together[0], expected[0])
     else:
@@ -155,34 +183,103 @@ def test_files_read_together_are_read_as_each_by_itself(kind, data):
     assert together[1] == expected[1]
 
 
+#: What the columns of a Parquet file may be, by name.
+TYPES = {
+    "i": [pa.int64(), pa.int32(), pa.float64()],
+    "f": [pa.float64(), pa.float32()],
+    "s": [pa.string(), pa.large_string(), pa.dictionary(pa.int8(), pa.string())],
+    "t": [pa.timestamp("us"), pa.timestamp("ms")],
+    "o": [pa.struct([("a", pa.int64()), ("b", pa.string())]), pa.struct([("b", pa.string())])],
+}
+
+
+@st.composite
+def tables(draw, *, usual=False):
+    """A small table, most often with all columns in their usual types and order."""
+    rows = draw(st.integers(0, 12))
+    usual = usual or draw(st.integers(0, 3)) > 0
+    names = list(TYPES) if usual else draw(st.permutations(list(TYPES)))[: draw(st.integers(1, 5))]
+    columns = {}
+    for name in names:
+        numbers = draw(st.lists(st.sampled_from([None, 0, 1, 2, 3, 22]), min_size=rows, max_size=rows))
+        kind = TYPES[name][0] if usual else draw(st.sampled_from(TYPES[name]))
+        if pa.types.is_struct(kind):
+            values = [
+                n if n is None else {f.name: str(n) if f.name == "b" else n for f in kind} for n in numbers
+            ]
+        else:
+            values = [n if n is None or name != "s" else f"text {n}" for n in numbers]
+        columns[name] = pa.array(values, kind)
+    return pa.table(columns)
+
+
+@settings(max_examples=150)
+@given(data=st.data())
+def test_parquet_files_read_together_are_read_as_each_by_itself(data):
+    steps, read = (data.draw(st.sampled_from([*each.values()])) for each in (STEPS, READS))
+    options = data.draw(st.sampled_from([{}, {"include_path_column": True}]))
+    with tempfile.TemporaryDirectory() as folder:
+        for number, table in enumerate(data.draw(st.lists(tables(), min_size=2, max_size=8))):
+            pq.write_table(
+                table,
+                Path(folder) / f"{number}.parquet",
+                row_group_size=data.draw(st.sampled_from([3, 100])),
+                use_deprecated_int96_timestamps=data.draw(st.integers(0, 19)) == 0,
+            )
+        if data.draw(st.integers(0, 9)) == 0:
+            damaged = Path(folder) / "1.parquet"
+            content = bytearray(damaged.read_bytes())
+            content[4:40] = bytes(36)
+            damaged.write_bytes(content)
+        assert_nobody_can_tell("parquet", folder, options, steps, read)
+
+
+@settings(max_examples=30)
+@given(data=st.data())
+def test_files_of_a_delta_table_read_together_are_read_as_each_by_itself(data):
+    steps, read = (data.draw(st.sampled_from([*each.values()])) for each in (STEPS, READS))
+    with tempfile.TemporaryDirectory() as folder:
+        partitioned = data.draw(st.sampled_from([None, ["s"]]))
+        for table in data.draw(st.lists(tables(usual=True), min_size=1, max_size=4)):
+            write_deltalake(folder, table, mode="append", partition_by=partitioned)
+        if data.draw(st.booleans()):
+            DeltaTable(folder).delete("i = 2")
+        assert_nobody_can_tell("delta", folder, {}, steps, read)
+
+
 @pytest.fixture
 def counted(monkeypatch):
-    """Counts partitions that are read by themselves."""
+    """Counts partitions that are executed by themselves."""
     alone = []
-    for source in (DelimitedSource, JsonLinesSource):
-        read = source.read
+    run = ScanTask.run
 
-        def counting(self, partition, request, read=read):
+    def counting(self, partition, *rest):
+        if not self.source.in_memory:
             alone.append(partition)
-            return read(self, partition, request)
+        return run(self, partition, *rest)
 
-        monkeypatch.setattr(source, "read", counting)
+    monkeypatch.setattr(ScanTask, "run", counting)
     return alone
 
 
 def small_files(folder, kind, count, odd=()):
     for number in range(count):
         rows = range(3 * number, 3 * number + 3)
+        if kind == "parquet":
+            columns = {"i": [*rows], "f": [i + 0.5 for i in rows]}
+            pq.write_table(pa.table(columns), folder / f"{number:03}.parquet")
+            continue
         text = "".join(f"{i},{i}.5\n" if kind == "csv" else f'{{"i":{i},"f":{i}.5}}\n' for i in rows)
         text = ("i,f\n" if kind == "csv" else "") + text + ("\n" if number in odd else "")
         (folder / f"{number:03}.{kind}").write_text(text)
 
 
-@pytest.mark.parametrize("kind", ["csv", "jsonl"])
-def test_hardly_any_of_many_small_files_is_decoded_by_itself(kind, tmp_path, counted):
+@pytest.mark.parametrize("read", READS)
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_hardly_any_of_many_small_files_is_decoded_by_itself(kind, read, tmp_path, counted):
     small_files(tmp_path, kind, 300)
 
-    frame, told = outcome(kind, tmp_path, {}, STEPS["all"], READS["pandas"])
+    frame, told = outcome(kind, tmp_path, {}, STEPS["all"], READS[read])
 
     assert frame["i"].tolist() == list(range(900))
     assert not told
@@ -225,8 +322,7 @@ def test_where_files_are_odd_the_attempt_is_given_up(kind, tmp_path, counted, mo
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
 def test_a_file_that_went_missing_is_named(kind, tmp_path):
     small_files(tmp_path, kind, 30)
-    opened = {"csv": mltable.from_delimited_files, "jsonl": mltable.from_json_lines_files}[kind]
-    frame = opened([{"folder": str(tmp_path)}]).to_dask_dataframe()
+    frame = OPENED[kind]([{"folder": str(tmp_path)}]).to_dask_dataframe()
     (tmp_path / f"019.{kind}").unlink()
     with pytest.raises(mltable.MLTableError, match=rf"019\.{kind}"):
         frame.compute(scheduler="sync")
