@@ -1,48 +1,36 @@
 """Partitions that are executed by themselves: in another thread, another process, on another machine.
 
-`split` cuts a query into parts, one a partition. Steps that count rows or partitions are resolved then, so that each
-part knows which of its rows they keep: from row counts in metadata, or else by executing the plan below them as far as
-is needed. A `PartitionTask` takes some parts along with the files they lie in, and nothing else of the table.
+A `PartitionTask` takes some parts of a query (`split` makes them) along with the files they lie in, and nothing else of
+the table.
 """
 
 from __future__ import annotations
 
-import itertools
 import threading
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from mltable_lite.execute.scan import ScanTask
-from mltable_lite.execute.sources import Resolved
-from mltable_lite.execute.stream import refuse_missing_partitions, row_wise_stage
+from mltable_lite.execute.scan import Report, ScanTask
+from mltable_lite.execute.stream import keep_matching, row_wise_stage
 from mltable_lite.execute.together import Together
-from mltable_lite.formats.file_table import FILE_NUMBER, FilesSource
-from mltable_lite.optimise import optimise
-from mltable_lite.optimise.push_projection import push_projection
 from mltable_lite.plan import (
     Convert,
     Files,
-    Filter,
-    Limit,
     PartitionColumns,
     Plan,
     Project,
     Scan,
-    SelectPartitions,
-    Skip,
-    output_columns,
 )
-from mltable_lite.spec.model import Names
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from mltable_lite.errors import Notices
-    from mltable_lite.execute.query import Query
+    from mltable_lite.execute.sources import Resolved
     from mltable_lite.execute.stream import Block, Stage
     from mltable_lite.expr import Expr
     from mltable_lite.formats.base import Partition
@@ -50,7 +38,7 @@ if TYPE_CHECKING:
 #: Rows [start, stop) of what reaches a step; without a stop to the end.
 Range = tuple[int, int | None]
 #: Stands for the input of a node that was taken out of its plan.
-_NOTHING = Files(())
+NOTHING = Files(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +74,18 @@ class Constants:
 
     def partition_columns(self, node: PartitionColumns) -> pa.Table:
         """Return the values that a partition format adds."""
-        return self.values[node.with_input(_NOTHING)][0]
+        return self.values[node.with_input(NOTHING)][0]
 
     def matching_files(self, node: PartitionColumns) -> pa.Array | None:
         """Return which files match the format; `None` for all."""
-        return self.values[node.with_input(_NOTHING)][1]
+        return self.values[node.with_input(NOTHING)][1]
 
     def select(self, files: Sequence[int]) -> Constants:
         """Return the values of only some files."""
         if not self.values:
             return self
         taken = {
-            node: (_rows(values, files), None if matching is None else matching.take(pa.array(files)))
+            node: (rows_of(values, files), None if matching is None else matching.take(pa.array(files)))
             for node, (values, matching) in self.values.items()
         }
         return Constants(taken)
@@ -105,12 +93,30 @@ class Constants:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What is done to every part, without the files: a bound, optimised plan as scan and steps, bottom up."""
+    """What is done to every part, without the files: a bound, optimised plan as scan and steps, bottom up.
+
+    Attributes:
+        scan: The scan.
+        steps: What is done to its rows.
+        schema: The columns that come out.
+        strict: Whether what is worth a warning is an error.
+        last: Only rows that pass this bound predicate come out.
+    """
 
     scan: Scan
     steps: tuple[Plan, ...]
     schema: pa.Schema
     strict: bool = False
+    last: Expr | None = None
+
+    @property
+    def keeps_rows(self) -> bool:
+        """Whether every row of a partition comes out, so that its number tells which one it is."""
+        return (
+            self.scan.predicate is None
+            and not self.scan.samples
+            and all(isinstance(step, _KEEP_ROWS) and not _may_drop(step) for step in self.steps)
+        )
 
     def known_rows(self, part: Part) -> int | None:
         """Return how many rows a part gives, where that is known without reading."""
@@ -152,202 +158,80 @@ class PartitionTask:
         ]
         return places[0] if len(self.parts) == 1 else " to ".join(places)
 
-    def batches(self, notices: Notices) -> Iterator[pa.RecordBatch]:
+    def batches(self, notices: Notices, numbers: list[np.ndarray] | None = None) -> Iterator[pa.RecordBatch]:
         """Yield the rows in order, as batches with the program's schema; empty ones are left out.
+
+        Args:
+            notices: What becomes a warning goes there.
+            numbers: For each batch the numbers of its rows go there, counted from 0 before the predicate of a program
+                that was narrowed to `numbered` rows.
 
         Raises:
             SchemaMismatchError: A value does not fit the type that was guessed from a sample.
             MLTableError: With the file and the place in it.
         """
+        last = self.program.last
         task = ScanTask(self.program.scan, self.resolved)
         stages = [
             step if isinstance(step, Slice) else row_wise_stage(step, self.constants)
             for step in self.program.steps
         ]
         names = self.program.schema.names
-        numbered = [(part.ordinal, part.partition) for part in self.parts]
+        partitions = [(part.ordinal, part.partition) for part in self.parts]
+        first = 0
+        skipped: list[Part] = []
         for part, (blocks, report) in zip(
-            self.parts, Together(task).in_turn(numbered, threading.Event()), strict=True
+            self.parts, Together(task).in_turn(partitions, threading.Event()), strict=True
         ):
             cuts = [_Cut(*bounds) for bounds in part.ranges]
             with closing(blocks):
-                for block in blocks:
-                    rows = _through(block, stages, cuts, report.notices).batch
-                    if rows.num_rows:
-                        yield rows.select(names)
+                for each in blocks:
+                    block = _through(each, stages, cuts, report.notices)
+                    reached = block.batch.num_rows
+                    if last is not None:
+                        block = keep_matching(replace(block, first_row=0, masks=()), last)
+                    if block.batch.num_rows:
+                        if numbers is not None:
+                            first += self._count(skipped)
+                            skipped.clear()
+                            numbers.append(first + block.row_numbers())
+                        yield block.batch.select(names)
+                    if last is not None:
+                        first += reached
                     if any(cut.done for cut in cuts):
                         break
             notices.extend(report.notices)
+            if last is None and report.decoded:
+                first += report.rows_decoded
+            elif last is None:
+                skipped.append(part)
 
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """A query cut into parts. Picklable without credentials.
-
-    Attributes:
-        plan: The plan, bound and optimised, with a `Slice` for each step that counts rows.
-        resolved: What its scan reads.
-        constants: The values of partition formats after the read step.
-        parts: One for each partition that is left, in row order.
-        program: The plan as scan and steps.
-    """
-
-    plan: Plan
-    resolved: Resolved
-    constants: Constants
-    parts: tuple[Part, ...]
-    program: Program
-
-    def narrowed(self, columns: Sequence[str] | None, predicate: Expr | None) -> Program:
-        """Return the program for only the rows that pass a bound predicate and only some columns, in their order.
-
-        Both are pushed into the scan as far as they go. Parts and their ranges stay the same.
-        """
-        plan = self.plan
-        if predicate is not None:
-            plan = Filter(plan, predicate)
-        names = tuple(columns) if columns is not None else output_columns(plan)
-        if names != output_columns(plan):
-            plan = Project(plan, Names(names))
-        schema = self.program.schema
-        schema = pa.schema([schema.field(name) for name in names], metadata=schema.metadata)
-        return _compiled(optimise(plan), schema, strict=self.program.strict)
-
-    def task(self, program: Program, numbers: Sequence[int]) -> PartitionTask:
-        """Return the parts with these numbers (ascending) as a task of their own."""
-        parts = [self.parts[number] for number in numbers]
-        if isinstance(self.resolved.source, FilesSource):  # its one partition is made of all files
-            return PartitionTask(program, self.resolved, self.constants, tuple(parts))
-        files = list(dict.fromkeys(part.partition.file for part in parts))
-        index = {file: i for i, file in enumerate(files)}
-        moved = [p._replace(partition=p.partition._replace(file=index[p.partition.file])) for p in parts]
-        whole = self.resolved
-        # Made anew, not by `replace`: there is a task for each of 100,000 partitions.
-        resolved = Resolved(
-            whole.source.select(files), _rows(whole.constants, files), whole.schema, whole.names_skipped
-        )
-        return PartitionTask(program, resolved, self.constants.select(files), tuple(moved))
-
-
-def split(query: Query) -> Split:
-    """Return the query cut into parts. Reads metadata, and rows only where their number decides what is kept.
-
-    Raises:
-        SchemaMismatchError: A row that had to be counted does not fit the guessed schema.
-    """
-    leaf, *nodes = reversed(_to_leaf(query.plan))
-    plan, slices = leaf, 0
-    constants = Constants()
-    parts: Iterable[Part] = (Part(partition, number) for number, partition in query.partitions())
-    for node in nodes:
-        if isinstance(node, PartitionColumns):
-            found = query.catalogue.partition_columns(node), query.catalogue.matching_files(node)
-            constants.values[node.with_input(_NOTHING)] = found
-        if node.row_wise:
-            plan = node.with_input(plan)
-        elif isinstance(node, SelectPartitions):
-            parts = _selected(parts, node.indices)
-        else:
-            assert isinstance(node, Limit | Skip)
-            counter = _Counter(query, node.source, _program(plan, query))
-            parts = (_limited if isinstance(node, Limit) else _skipped)(parts, node.count, counter)
-            plan, slices = Slice(plan, slices), slices + 1
-    kept = tuple(part for part in parts if all(start != stop for start, stop in part.ranges))
-    return Split(plan, query.resolved, constants, kept, _program(plan, query))
-
-
-def _to_leaf(plan: Plan) -> list[Plan]:
-    nodes = []
-    for node in plan.walk():
-        nodes.append(node)
-        if isinstance(node, Scan):
-            break
-    return nodes
-
-
-def _program(plan: Plan, query: Query) -> Program:
-    return _compiled(plan, query.schema, strict=query.settings.strict)
-
-
-def _compiled(plan: Plan, schema: pa.Schema, *, strict: bool) -> Program:
-    leaf, *steps = reversed(_to_leaf(plan))
-    if isinstance(leaf, Files):
-        leaf = Scan(_NOTHING, None, (leaf.column, FILE_NUMBER))
-    assert isinstance(leaf, Scan)
-    scan = replace(leaf, source=_NOTHING, partitions=None)
-    return Program(scan, tuple(step.with_input(_NOTHING) for step in steps), schema, strict)
-
-
-# --------------------------------------------------------------------------- steps that count
-class _Counter:
-    """Tells how many rows of a part reach a step; asked in row order, it executes no more than it is asked for."""
-
-    def __init__(self, query: Query, below: Plan, program: Program) -> None:
-        self._query = query
-        self._below = below
-        self._program = program
-        self._counted: Iterator[tuple[int, int]] | None = None
-        self._next: tuple[int, int] | None = None
-
-    def rows(self, part: Part) -> int:
-        known = self._program.known_rows(part)
-        if known is not None:
-            return known
-        if self._counted is None:
-            self._counted = self._execute()
-            self._next = next(self._counted, None)
-        while self._next is not None and self._next[0] < part.ordinal:
-            self._next = next(self._counted, None)
-        return self._next[1] if self._next is not None and self._next[0] == part.ordinal else 0
-
-    def _execute(self) -> Iterator[tuple[int, int]]:
-        # One column is enough to count, and what only makes other columns is left out.
-        least = Project(self._below, Names(output_columns(self._below)[:1]))
-        blocks = self._query.run(optimise(least, (push_projection,)))
-        with closing(cast("Generator[Block]", blocks)):
-            for ordinal, group in itertools.groupby(blocks, key=lambda block: block.ordinal):
-                yield ordinal, sum(block.batch.num_rows for block in group)
-
-    def close(self) -> None:
-        if self._counted is not None:
-            self._counted.close()  # type: ignore[attr-defined]
-
-
-def _limited(parts: Iterable[Part], count: int, counter: _Counter) -> Iterator[Part]:
-    left = count
-    with closing(counter):
+    def _count(self, parts: Sequence[Part]) -> int:
+        """Return how many rows parts have that the predicate ruled out."""
+        count = 0
+        scan = self.program.scan
         for part in parts:
-            rows = min(counter.rows(part), left)
-            yield part._replace(ranges=(*part.ranges, (0, rows)))
-            left -= rows
-            if left == 0:
-                return
+            rows = part.partition.rows
+            if rows is None:  # text: lines are counted by reading them
+                column = (scan.columns or ())[:1]
+                task = ScanTask(
+                    replace(scan, predicate=None, columns=column, new_columns=False), self.resolved
+                )
+                blocks = task.run(part.partition, part.ordinal, Report(), threading.Event())
+                rows = sum(block.batch.num_rows for block in blocks)
+            count += rows
+        return count
 
 
-def _skipped(parts: Iterable[Part], count: int, counter: _Counter) -> Iterator[Part]:
-    left = count
-    with closing(counter):
-        for part in parts:
-            if left:
-                rows = counter.rows(part)
-                if rows <= left:
-                    left -= rows
-                    continue
-            yield part._replace(ranges=(*part.ranges, (left, None)))
-            left = 0
+_KEEP_ROWS = (Project, Convert, PartitionColumns)
 
 
-def _selected(parts: Iterable[Part], indices: tuple[int, ...]) -> Iterator[Part]:
-    wanted = set(indices)
-    number = -1
-    for number, part in enumerate(parts):
-        if number in wanted:
-            yield part
-    refuse_missing_partitions(indices, number + 1)
+def _may_drop(step: Plan) -> bool:
+    return isinstance(step, PartitionColumns) and step.ignore_errors
 
 
 # --------------------------------------------------------------------------- rows
-def _rows(table: pa.Table, numbers: Sequence[int]) -> pa.Table:
+def rows_of(table: pa.Table, numbers: Sequence[int]) -> pa.Table:
     """Return some rows of a table; one without columns has none."""
     return table.take(pa.array(numbers, pa.int64())) if table.num_columns else table
 

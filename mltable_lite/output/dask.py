@@ -6,6 +6,7 @@ translates those filters. This module knows nothing of dask's expressions, so th
 
 from __future__ import annotations
 
+import json
 import pickle
 import sys
 import uuid
@@ -15,11 +16,13 @@ from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.types as pt
 
-from mltable_lite.errors import ColumnNotFoundError, Notices, StrictModeError
-from mltable_lite.execute.tasks import PartitionTask, split
+from mltable_lite.errors import ArgumentError, ColumnNotFoundError, Notices, StrictModeError
+from mltable_lite.execute.split import split
+from mltable_lite.execute.tasks import PartitionTask
 from mltable_lite.expr import Bounds
 from mltable_lite.formats.text_blocks import is_compressed
 from mltable_lite.output.arrow import warn
@@ -31,7 +34,8 @@ if TYPE_CHECKING:
     from dask.dataframe import DataFrame
 
     from mltable_lite.execute.query import Query
-    from mltable_lite.execute.tasks import Part, Program, Split
+    from mltable_lite.execute.split import Split
+    from mltable_lite.execute.tasks import Part, Program
     from mltable_lite.expr import Expr
     from mltable_lite.formats.base import Source
     from mltable_lite.output.dtypes import Dtypes
@@ -57,10 +61,14 @@ def to_dask(
     """Return the query as a dask DataFrame. Reads metadata; rows only where a step counts rows that metadata does not.
 
     Raises:
-        ArgumentError: The backend is another word.
+        ArgumentError: The backend is another word, or the index no text.
         ColumnNotFoundError: The index is no column.
     """
     check_backend(backend)
+    if index is not None and not isinstance(index, str):
+        raise ArgumentError(
+            f"to_dask_dataframe: index={index!r} is not accepted; give the name of one column, or leave it out."
+        )
     if index is not None and index not in query.schema.names:
         raise ColumnNotFoundError("to_dask_dataframe: index", [index], query.schema.names)
     from dask.dataframe import dask_expr
@@ -68,15 +76,26 @@ def to_dask(
     from mltable_lite.output.dask_expr import ReadMLTable
 
     parts = split(query)
+    if index is not None:
+        parts = replace(parts, program=replace(parts.program, schema=_without_index(parts.program.schema)))
     groups = _groups(parts, partition_bytes)
     dtypes = decide(query, (part.partition for part in parts.parts), backend, options)
-    frames = Frames(parts, groups, dtypes, options, index)
+    frames = Frames(parts, groups, dtypes.select(parts.program.schema), options, index)
     if index is not None and index in stored_columns(query):
         frames = replace(frames, divisions=_divisions(frames, index))
     if query.settings.strict:
         _tell(query.notices, strict=True)
     warn(query)
     return dask_expr.new_collection(ReadMLTable(frames))
+
+
+def _without_index(schema: pa.Schema) -> pa.Schema:
+    """Return a schema in which pandas noted no index: its columns are columns."""
+    metadata = schema.metadata or {}
+    if b"pandas" not in metadata:
+        return schema
+    noted = {**json.loads(metadata[b"pandas"]), "index_columns": []}
+    return schema.with_metadata({**metadata, b"pandas": json.dumps(noted).encode()})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,13 +141,15 @@ class Frames:
 
     def reader(self, columns: tuple[str, ...] | None, predicate: Expr | None) -> Reader:
         """Return what makes a frame of a group's task: only these columns and rows, beside the index."""
-        if columns is None:
-            return Reader(self.split.narrowed(None, predicate), self.dtypes, None, self.options, self.index)
-        wanted = {*columns, *self._index_columns()}
-        names = [name for name in self.split.program.schema.names if name in wanted]
+        index_columns = self._index_columns()
+        numbered = predicate is not None and not index_columns
+        every = self.split.program.schema.names
+        wanted = every if columns is None else {*columns, *index_columns}
         # Rows are counted by a column, so one is read even when none is wanted.
-        program = self.split.narrowed(names or self.split.program.schema.names[:1], predicate)
-        return Reader(program, self.dtypes.select(program.schema), columns, self.options, self.index)
+        names = [name for name in every if name in wanted] or every[:1]
+        program = self.split.narrowed(names, predicate, numbered=numbered)
+        dtypes = self.dtypes.select(program.schema)
+        return Reader(program, dtypes, columns, self.options, self.index, numbered)
 
     def task(self, program: Program, group: int) -> GroupTask:
         """Return what reads the rows of a group."""
@@ -165,13 +186,23 @@ class GroupTask:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reader:
-    """Makes a frame of a task's rows; one for all tasks of a frame."""
+    """Makes a frame of a task's rows; one for all tasks of a frame.
+
+    Attributes:
+        program: What gives the rows.
+        dtypes: What makes a frame of them.
+        columns: The columns in their order, or `None` for all.
+        options: For the streams of stream columns.
+        index: The column that becomes the index, if one does.
+        numbered: Whether the index is the rows' numbers before the program's predicate, as a filter of pandas leaves it.
+    """
 
     program: Program
     dtypes: Dtypes
     columns: tuple[str, ...] | None
     options: StorageOptions
     index: str | None
+    numbered: bool
 
     def __call__(self, task: PartitionTask | GroupTask) -> pd.DataFrame:
         """Return the task's rows as a frame.
@@ -182,11 +213,14 @@ class Reader:
         """
         notices = Notices()
         task = task.cut() if isinstance(task, GroupTask) else task
-        batches = list(task.batches(notices))
+        numbers: list[np.ndarray] | None = [] if self.numbered else None
+        batches = list(task.batches(notices, numbers))
         _tell(notices, strict=self.program.strict)
         frame = self.dtypes.frame(batches, self.options, task.name)
         if self.index is not None:
             frame = frame.set_index(self.index)
+        elif numbers is not None:
+            frame.index = np.concatenate([np.zeros(0, np.int64), *numbers])
         return frame if self.columns is None else frame[list(self.columns)]
 
 

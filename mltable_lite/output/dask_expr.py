@@ -10,9 +10,10 @@ from dask.dataframe.dask_expr._expr import Filter, Index, Lengths, Literal, Part
 from dask.dataframe.dask_expr._expr import determine_column_projection as needed_columns
 from dask.dataframe.dask_expr._reductions import Len
 from dask.dataframe.dask_expr.io import BlockwiseIO
+from dask.dataframe.utils import clear_known_categories
 
 from mltable_lite.expr import conjoin, to_text
-from mltable_lite.output.dask_filter import split_predicate
+from mltable_lite.output.dask_filter import is_row_wise, split_predicate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,7 +63,8 @@ class ReadMLTable(PartitionsFiltered, BlockwiseIO):  # type: ignore[misc]  # das
     # ---------------------------------------------------------------- what it is
     @cached_property
     def _all(self) -> pd.DataFrame:
-        return self.frames.meta()
+        # Nobody knows the categories before they are read.
+        return clear_known_categories(self.frames.meta())
 
     @cached_property
     def _meta(self) -> pd.DataFrame:
@@ -95,6 +97,8 @@ class ReadMLTable(PartitionsFiltered, BlockwiseIO):  # type: ignore[misc]  # das
             lengths = self._lengths()
             if lengths is not None:
                 return Literal(lengths if isinstance(parent, Lengths) else sum(lengths))
+            if isinstance(parent, Len) and self.columns:
+                return Len(self.substitute_parameters({"columns": []}))
         return None
 
     def _without_unneeded(self, parent: Any, dependents: Any) -> Any:
@@ -105,9 +109,10 @@ class ReadMLTable(PartitionsFiltered, BlockwiseIO):  # type: ignore[misc]  # das
         return Index(self.substitute_parameters({"columns": columns}))
 
     def _filter_passthrough_available(self, parent: Any, dependents: Any) -> bool:
-        return bool(super()._filter_passthrough_available(parent, dependents)) and bool(
-            split_predicate(parent.predicate, self)[0]
-        )
+        if not super()._filter_passthrough_available(parent, dependents):
+            return False
+        taken, rest = split_predicate(parent.predicate, self)
+        return bool(taken) and (rest is None or is_row_wise(rest, self))
 
     def _filtered_by(self, parent: Any) -> Any:
         taken, rest = split_predicate(parent.predicate, self)

@@ -16,7 +16,25 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.types as pt
-from dask.dataframe.dask_expr._expr import EQ, GE, GT, LE, LT, NE, And, Projection
+from dask.dataframe.dask_expr._accessor import FunctionMap, PropertyMap
+from dask.dataframe.dask_expr._expr import (
+    EQ,
+    GE,
+    GT,
+    LE,
+    LT,
+    NE,
+    And,
+    AsType,
+    Between,
+    Binop,
+    Isin,
+    IsNa,
+    NotNull,
+    Projection,
+    Unaryop,
+    _DelayedExpr,
+)
 from dask.dataframe.dask_expr._expr import Expr as DaskExpr
 from dask.dataframe.dask_expr._expr import Or as DaskOr
 
@@ -30,6 +48,8 @@ _OPERATORS: dict[type, CompareOperator] = {EQ: "==", NE: "!=", LT: "<", LE: "<="
 _FLIPPED: dict[CompareOperator, CompareOperator] = {
     "==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<=",
 }  # fmt: skip
+#: What dask makes of each row by itself, and a constant of it.
+_ROW_WISE = (AsType, Between, Binop, IsNa, Isin, NotNull, Projection, Unaryop, _DelayedExpr)
 #: Below this, integers and floats compare alike whether the one is made the other or not.
 _EXACT = 2**53
 
@@ -43,6 +63,21 @@ def split_predicate(predicate: Any, table: ReadMLTable) -> tuple[list[Expr], Any
         return [*taken_left, *taken_right], rest
     translated = _translated(predicate, table)
     return ([], predicate) if translated is None else ([translated], None)
+
+
+def is_row_wise(expression: Any, table: ReadMLTable) -> bool:
+    """Tell whether each value is made of one row of the table, so that it is the same when rows are left out before.
+
+    A mean is not, nor what looks at other rows or at the index.
+    """
+    if not isinstance(expression, DaskExpr):
+        return True
+    if expression._name == table._name:  # noqa: SLF001 - what tells dask's expressions apart
+        return True
+    of_values = isinstance(expression, FunctionMap | PropertyMap) and expression.accessor in ("str", "dt")
+    return (of_values or isinstance(expression, _ROW_WISE)) and all(
+        is_row_wise(operand, table) for operand in expression.operands
+    )
 
 
 def _translated(predicate: Any, table: ReadMLTable) -> Expr | None:

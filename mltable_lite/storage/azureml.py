@@ -23,7 +23,7 @@ from mltable_lite.storage.azureml_files import (
 )
 from mltable_lite.storage.azureml_moves import Moves
 from mltable_lite.storage.azureml_paths import folders, relative, same_root
-from mltable_lite.storage.failures import storage_error
+from mltable_lite.storage.failures import raise_alone, storage_error
 from mltable_lite.storage.filesystem import filesystem, named
 from mltable_lite.storage.options import NO_OPTIONS, StorageOptions, without_secrets
 from mltable_lite.storage.remote import RangeFile, Remote, tag_of
@@ -207,9 +207,9 @@ class AzureMachineLearningFileSystem(Moves, Changes):
         except MLTableError:
             raise
         except _KINDS as error:
-            raise type(error)(without_secrets(str(error) or location.uri, own.secrets)) from None
+            raise_alone(type(error)(without_secrets(str(error) or location.uri, own.secrets)))
         except Exception as error:  # noqa: BLE001 - every storage library has its own tree
-            raise named(storage_error(error, place, own), location, place) from None
+            raise_alone(named(storage_error(error, place, own), location, place))
 
     def _ask(self, method: str, path: Any, *args: Any, **kwargs: Any) -> Any:
         with self._at(path) as (fs, place, own):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import parse_qs
 
 from mltable_lite.errors import AccessDeniedError, MLTableError, SourceNotFoundError, StorageError
@@ -29,8 +29,19 @@ def storage_errors(location: Location, options: StorageOptions = NO_OPTIONS) -> 
     except MLTableError:
         raise
     except Exception as error:  # noqa: BLE001 - every storage library has its own tree
-        # The cause is not chained: its text may hold the credential that we take out of ours.
-        raise storage_error(error, location, options) from None
+        raise_alone(storage_error(error, location, options))
+
+
+def raise_alone(error: Exception) -> NoReturn:
+    """Raise an error without the one that is being handled: its text may hold the credential that ours leaves out.
+
+    ``from None`` only hides it: whoever walks or pickles an error finds it in its context.
+    """
+    try:
+        raise error
+    except type(error):
+        error.__context__ = None
+        raise
 
 
 def storage_error(error: BaseException, location: Location, options: StorageOptions) -> MLTableError:

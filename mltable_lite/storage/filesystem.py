@@ -20,7 +20,7 @@ import pyarrow as pa
 from mltable_lite.errors import AccessDeniedError, MLTableError, SourceNotFoundError, UnsupportedFeatureError
 from mltable_lite.storage.azure import azure_filesystem
 from mltable_lite.storage.databricks import databricks_filesystem
-from mltable_lite.storage.failures import changed, storage_error, storage_errors
+from mltable_lite.storage.failures import changed, raise_alone, storage_error, storage_errors
 from mltable_lite.storage.google import google_filesystem
 from mltable_lite.storage.options import NO_OPTIONS, StorageOptions
 from mltable_lite.storage.remote import RangeFile, Remote, ask, fetch, tag_of
@@ -110,7 +110,7 @@ def _make(location: Location, options: StorageOptions) -> Any:
     except MLTableError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a filesystem makes of the options
-        raise storage_error(error, location, options) from None
+        raise_alone(storage_error(error, location, options))
     if location.protocol == "s3":
         fs.retries = 1  # the policy stands above all libraries
     return fs

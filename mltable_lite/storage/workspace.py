@@ -20,6 +20,7 @@ from mltable_lite.errors import (
     UnsupportedFeatureError,
 )
 from mltable_lite.storage import credentials
+from mltable_lite.storage.failures import raise_alone
 from mltable_lite.storage.options import without_secrets
 from mltable_lite.storage.records import DatastoreRecord
 
@@ -172,14 +173,16 @@ def _asked(where: Workspace, what: str, ask: Any) -> Any:
             or name == "ResourceNotFoundError"
             or "does not exist in workspace" in str(error)
         ):
-            raise SourceNotFoundError(
-                f"The requested stream was not found: the {where.name} has no {what}."
-            ) from None
+            raise_alone(
+                SourceNotFoundError(f"The requested stream was not found: the {where.name} has no {what}.")
+            )
         lines = without_secrets(str(error)).strip().splitlines()
         reason = f"{name}: {lines[0]}" if lines else name
         if status in (401, 403) or name in ("ClientAuthenticationError", "CredentialUnavailableError"):
-            raise AccessDeniedError(
-                f"the {where.name} does not tell its {what} to this identity ({reason}). Sign in with 'az login', or give "
-                "ml_client or storage_options={'credential': ...}; the identity needs the role AzureML Data Scientist."
-            ) from None
-        raise StorageError(f"the {where.name} could not be asked for its {what}: {reason}") from None
+            raise_alone(
+                AccessDeniedError(
+                    f"the {where.name} does not tell its {what} to this identity ({reason}). Sign in with 'az login', or give "
+                    "ml_client or storage_options={'credential': ...}; the identity needs the role AzureML Data Scientist."
+                )
+            )
+        raise_alone(StorageError(f"the {where.name} could not be asked for its {what}: {reason}"))
