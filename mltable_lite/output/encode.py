@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 from abc import ABC, abstractmethod
@@ -18,7 +19,7 @@ from mltable_lite.spec import model
 from mltable_lite.types import DataType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from mltable_lite.storage.upload import Sink
 
@@ -30,8 +31,12 @@ class CountingSink(io.RawIOBase):
     """Passes bytes on and counts them; writers may close it, the file stays open."""
 
     def __init__(self, sink: Sink) -> None:
-        self._sink = sink
+        self._sink: Sink | None = sink
         self.count = 0
+
+    def forget(self) -> None:
+        """Drop the file: what is written from now on goes nowhere."""
+        self._sink = None
 
     def writable(self) -> bool:
         """Return true."""
@@ -39,18 +44,37 @@ class CountingSink(io.RawIOBase):
 
     def write(self, data: Any) -> int:
         """Take some bytes."""
-        self._sink.write(data)
-        self.count += len(data)
+        if self._sink is not None:
+            self._sink.write(data)
+            self.count += len(data)
         return len(data)
 
 
 class Encoder(ABC):
-    """Writes the rows of files, one after the other; `steps` tells in the end how they are read."""
+    """Writes the rows of files, one after the other; `steps` tells in the end how they are read.
+
+    Columns have no views, and for the text formats no dictionaries: see `rows.plain`.
+    """
 
     extension: str
 
     def __init__(self, schema: pa.Schema) -> None:
         self.schema = schema
+
+    @contextlib.contextmanager
+    def file(self, raw: Sink) -> Iterator[CountingSink]:
+        """Begin a file and end it with the block; one whose block fails is given up."""
+        sink = CountingSink(raw)
+        try:
+            self.begin(sink)
+            yield sink
+        except BaseException:
+            # A writer of pyarrow ends its file when it is collected, long after the file is gone.
+            sink.forget()
+            with contextlib.suppress(Exception):
+                self.end()
+            raise
+        self.end()
 
     @abstractmethod
     def begin(self, sink: CountingSink) -> None:
@@ -73,6 +97,11 @@ class _Parquet(Encoder):
     """Each call of `write` is a row group; pages carry checksums, so that a flipped bit is noticed."""
 
     extension = "parquet"
+
+    def __init__(self, schema: pa.Schema) -> None:
+        if not _fits_parquet(schema):
+            _refuse(schema, "parquet", lambda kind: _fits_parquet(pa.schema([("column", kind)])))
+        super().__init__(schema)
 
     def begin(self, sink: CountingSink) -> None:
         self._writer = pq.ParquetWriter(sink, self.schema, compression="snappy", write_page_checksum=True)
@@ -166,18 +195,25 @@ ENCODERS: dict[str, type[Encoder]] = {
 def _refuse(schema: pa.Schema, name: str, fits: Callable[[pa.DataType], bool]) -> None:
     for field in schema:
         if not fits(field.type):
+            other = "" if name == "parquet" else "use format='parquet', or "
             raise ArgumentError(
-                f"write: column {field.name!r} is {field.type}, which format={name!r} does not keep; use "
-                "format='parquet', or convert the column first."
+                f"write: column {field.name!r} is {field.type}, which format={name!r} does not keep; {other}convert the "
+                "column first."
             )
 
 
+def _fits_parquet(schema: pa.Schema) -> bool:
+    """Tell whether pyarrow writes such columns; it alone knows."""
+    try:
+        with pq.ParquetWriter(io.BytesIO(), schema) as writer:
+            writer.write_table(schema.empty_table())
+    except pa.ArrowException:
+        return False
+    return True
+
+
 def _is_text(kind: pa.DataType) -> bool:
-    return bool(
-        pt.is_string(kind)
-        or pt.is_large_string(kind)
-        or (pt.is_dictionary(kind) and _is_text(kind.value_type))
-    )
+    return bool(pt.is_string(kind) or pt.is_large_string(kind))
 
 
 def _fits_csv(kind: pa.DataType) -> bool:

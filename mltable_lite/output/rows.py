@@ -1,4 +1,4 @@
-"""Data of any kind -> a stream of Arrow batches -> pieces of the size of a row group, or of a folder."""
+"""Data of any kind -> a stream of Arrow batches of plain types -> pieces of the size of a row group, or of a folder."""
 
 from __future__ import annotations
 
@@ -7,24 +7,25 @@ from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.types as pt
 
 from mltable_lite.errors import ArgumentError, ArgumentTypeError, ColumnNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 #: A row group ends at whichever comes first: enough rows for a scan to be quick, few enough to be a partition.
 ROW_GROUP_ROWS = 1_000_000
 ROW_GROUP_BYTES = 64 * 1024 * 1024
-_FRAME_ROWS = 131_072
+_BATCH_ROWS = 131_072
 
 
 def reader_of(data: Any) -> pa.RecordBatchReader:
     """Return the data as a stream of batches.
 
     Raises:
-        ArgumentTypeError: It is of no kind that has rows.
-        ArgumentError: A column of a frame has no Arrow type.
+        ArgumentTypeError: It is of no kind that has rows and columns.
+        ArgumentError: A column has no Arrow type, or a name that is no text.
     """
     if isinstance(data, pa.RecordBatchReader):
         return data
@@ -36,18 +37,33 @@ def reader_of(data: Any) -> pa.RecordBatchReader:
         and hasattr(data, "columns")
     ):
         return _frame_reader(data)
-    if hasattr(data, "__arrow_c_stream__"):
-        return pa.RecordBatchReader.from_stream(data)
-    if hasattr(data, "__arrow_c_array__"):
-        batch = pa.record_batch(data)
-        return pa.RecordBatchReader.from_batches(batch.schema, [batch])
+    try:
+        if hasattr(data, "__arrow_c_stream__"):
+            return pa.RecordBatchReader.from_stream(data)
+        if hasattr(data, "__arrow_c_array__"):
+            batch = pa.record_batch(data)
+            return pa.RecordBatchReader.from_batches(batch.schema, [batch])
+    except pa.ArrowException as error:
+        # A series has the interface as well, but one column and no others beside it.
+        if not hasattr(data, "to_frame") and not isinstance(data, pa.Array | pa.ChunkedArray):
+            reason = str(error).splitlines()[0].rstrip(".")
+            raise ArgumentError(
+                f"write: pyarrow cannot take the columns of this {type(data).__name__}: {reason}. Convert them first."
+            ) from error
+    hint = " data.to_frame() makes a table of one column." if hasattr(data, "to_frame") else ""
     raise ArgumentTypeError(
         f"write: data of type {type(data).__name__} is not accepted; give a pandas DataFrame, a pyarrow Table or "
-        "RecordBatchReader, an MLTable, or anything with the Arrow C stream interface."
+        f"RecordBatchReader, an MLTable, or a table with the Arrow C stream interface.{hint}"
     )
 
 
 def _frame_reader(frame: Any) -> pa.RecordBatchReader:
+    odd = next((name for name in frame.columns if not isinstance(name, str)), None)
+    if odd is not None:
+        raise ArgumentError(
+            f"write: column {odd!r} has a name that is no text. Name the columns first, for example: "
+            "frame.columns = frame.columns.map(str)"
+        )
     keep = all(name is not None for name in frame.index.names)
     try:
         schema = pa.Schema.from_pandas(frame, preserve_index=keep)
@@ -58,8 +74,8 @@ def _frame_reader(frame: Any) -> pa.RecordBatchReader:
         ) from error
 
     def batches() -> Iterator[pa.RecordBatch]:
-        for start in range(0, len(frame), _FRAME_ROWS):
-            part = frame.iloc[start : start + _FRAME_ROWS]
+        for start in range(0, len(frame), _BATCH_ROWS):
+            part = frame.iloc[start : start + _BATCH_ROWS]
             yield pa.RecordBatch.from_pandas(part, schema=schema, preserve_index=keep)
 
     return pa.RecordBatchReader.from_batches(schema, batches())
@@ -75,6 +91,69 @@ def _culprit(frame: Any) -> str:
     return "the index"
 
 
+# --------------------------------------------------------------------------- plain types
+def plain(rows: pa.RecordBatchReader, *, dictionaries: bool) -> pa.RecordBatchReader:
+    """Return the same rows with text and binary views as plain columns, and dictionaries as their values.
+
+    polars has views for every text; few of the functions that write files know them.
+
+    Args:
+        rows: The stream.
+        dictionaries: Keep dictionaries, of plain values.
+    """
+    flat = _retyped(rows.schema, _without_views)
+    wanted = flat if dictionaries else _retyped(flat, _without_dictionaries)
+    if wanted.equals(rows.schema):
+        return rows
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for batch in rows:
+            # A frame may come as one batch; it is not to be held twice.
+            for start in range(0, batch.num_rows, _BATCH_ROWS):
+                # Two steps: pyarrow has no cast from a dictionary of views to values.
+                yield batch.slice(start, _BATCH_ROWS).cast(flat).cast(wanted)
+
+    return pa.RecordBatchReader.from_batches(wanted, batches())
+
+
+def _retyped(schema: pa.Schema, change: Callable[[pa.DataType], pa.DataType]) -> pa.Schema:
+    fields = [field.with_type(_within(field.type, change)) for field in schema]
+    return pa.schema(fields, schema.metadata)
+
+
+def _within(kind: pa.DataType, change: Callable[[pa.DataType], pa.DataType]) -> pa.DataType:
+    """Return a type after a change of it and of the types that it holds."""
+
+    def inner(field: pa.Field) -> pa.Field:
+        return field.with_type(_within(field.type, change))
+
+    if pt.is_list(kind):
+        kind = pa.list_(inner(kind.value_field))
+    elif pt.is_large_list(kind):
+        kind = pa.large_list(inner(kind.value_field))
+    elif pt.is_fixed_size_list(kind):
+        kind = pa.list_(inner(kind.value_field), kind.list_size)
+    elif pt.is_struct(kind):
+        kind = pa.struct([inner(field) for field in kind])
+    elif pt.is_map(kind):
+        kind = pa.map_(inner(kind.key_field), inner(kind.item_field), keys_sorted=kind.keys_sorted)
+    elif pt.is_dictionary(kind):
+        kind = pa.dictionary(kind.index_type, _within(kind.value_type, change), ordered=kind.ordered)
+    return change(kind)
+
+
+def _without_views(kind: pa.DataType) -> pa.DataType:
+    # The large ones, because a batch of views may hold more than 2 GB of text.
+    if pt.is_string_view(kind):
+        return pa.large_string()
+    return pa.large_binary() if pt.is_binary_view(kind) else kind
+
+
+def _without_dictionaries(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pt.is_dictionary(kind) else kind
+
+
+# --------------------------------------------------------------------------- pieces
 def check_columns(schema: pa.Schema, keys: Sequence[str]) -> None:
     """Refuse columns that share a name, and keys that are no columns.
 
@@ -118,8 +197,10 @@ def split(table: pa.Table, keys: Sequence[str]) -> Iterator[tuple[str, pa.Table]
     numbers = pa.array(range(table.num_rows), pa.int64())
     key = pa.repeat(pa.scalar("", pa.string()), table.num_rows)
     for name in keys:
-        values = pc.unique(table.column(name))
-        index = pc.index_in(table.column(name), values, skip_nulls=False)
+        column = table.column(name)
+        column = column.cast(_without_dictionaries(column.type))
+        values = pc.unique(column)
+        index = pc.index_in(column, values, skip_nulls=False)
         texts = pa.array([f"{quote(name, safe='')}={_folder_text(value)}/" for value in values.to_pylist()])
         key = pc.binary_join_element_wise(key, texts.take(index.combine_chunks()), "")
     if table.num_rows:

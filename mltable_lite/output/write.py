@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 
+from mltable_lite import arguments
 from mltable_lite.errors import (
     ArgumentError,
     MLTableError,
@@ -20,8 +21,8 @@ from mltable_lite.errors import (
     TargetExistsError,
     did_you_mean,
 )
-from mltable_lite.output.encode import ENCODERS, CountingSink, Encoder
-from mltable_lite.output.rows import check_columns, reader_of, row_groups, slices, split
+from mltable_lite.output.encode import ENCODERS, Encoder
+from mltable_lite.output.rows import check_columns, plain, reader_of, row_groups, slices, split
 from mltable_lite.spec import TableSpec, model, parse_text, to_mapping, to_yaml
 from mltable_lite.storage.filesystem import filesystem, info, opened, write_atomic
 from mltable_lite.storage.listing import FolderEntry, list_all
@@ -45,6 +46,10 @@ PARTITIONS_BYTES = 256 * 1024 * 1024
 _DATA = r"part-[0-9a-f]{12}-\d{5,}\.(?:parquet|csv|jsonl)"
 #: What `write` makes, and what is left of it on a local disk when the process is killed.
 _OURS = re.compile(rf"(?:.*/)?(?:{_DATA}|\.(?:{_DATA}|{NAME})\.[0-9a-f]{{12}}\.tmp)")
+#: A name that ends so is a file's to everyone who reads it.
+_FILE = re.compile(
+    r"\.(?:parquet|pq|csv|tsv|txt|json|jsonl|ndjson)(?:\.(?:gz|bz2|zst|xz|zip))?\Z", re.IGNORECASE
+)
 _FORMATS = (*ENCODERS, "delta")
 _ALIASES = {"jsonl": "json_lines", "json": "json_lines", "delimited": "csv", "delta_lake": "delta"}
 
@@ -72,25 +77,30 @@ def write(
 ) -> Written:
     """Write rows as data files into a folder of any storage, with an MLTable file that reads them back.
 
+    `uri` is the folder, not a file: ``"out"``, and not ``"out.parquet"``, which is refused.
+
     Rows are streamed: memory holds some row groups, whatever the size of the data. Data files get fresh names and
     the MLTable file, which names them, comes last: a reader sees the old table or the new one. A write that fails
     leaves nothing behind.
 
     Args:
-        data: A pandas DataFrame, a pyarrow Table or RecordBatchReader, an `MLTable`, or anything with the Arrow C
+        data: A pandas DataFrame, a pyarrow Table or RecordBatchReader, an `MLTable`, or a table with the Arrow C
             stream interface (polars, duckdb). A named index of a DataFrame becomes columns, an unnamed one is left.
-        uri: The folder, local or a URI; it is made when missing.
+            Categories stay categories in Parquet; in the other formats they are the values.
+        uri: The folder, local or a URI; it is made when missing. One with a file's name ends in a slash.
         format: ``"parquet"`` (with page checksums, row groups of at most a million rows), ``"delta"``, ``"csv"`` or
             ``"json_lines"``. The text formats refuse types that they would not give back.
         partition_by: Columns to make folders ``name=value/`` of. The columns stay in the files, so that types and
             nulls are kept.
         mltable: Whether to write the MLTable file.
-        overwrite: Replace what an earlier `write` left in the folder. Other files are never touched.
+        overwrite: `True` replaces what an earlier `write` left in the folder; other files are never touched. `False`
+            raises when the folder is not empty.
         storage_options: Options for the storage, as fsspec takes them.
 
     Raises:
         TargetExistsError: The folder is not empty, or with `overwrite` holds files that `write` did not make.
-        ArgumentError: The format is not known, or cannot keep the type of a column.
+        ArgumentError: The format is not known, or cannot keep the type of a column; `overwrite` is no boolean; the
+            folder is called as a file.
         ArgumentTypeError: The data is of no such kind.
         SaveError: The data cannot be written.
 
@@ -100,19 +110,23 @@ def write(
         >>> mltable.load(written.uri).to_pandas_dataframe().x.tolist()
         [1, 2]
     """
+    overwrite = arguments.flag("write", "overwrite", overwrite)
     word = _ALIASES.get(str(format).lower(), str(format).lower())
     if word not in _FORMATS:
         raise ArgumentError(
             f"write: format={format!r} is not accepted; use one of {', '.join(_FORMATS)}.{did_you_mean(word, _FORMATS)}"
         )
-    rows = reader_of(data)
+    rows = plain(reader_of(data), dictionaries=word == "parquet")
     keys = (partition_by,) if isinstance(partition_by, str) else tuple(partition_by)
     check_columns(rows.schema, keys)
     given = StorageOptions(storage_options)
-    folder, options = resolve(parse_uri(os.fspath(uri)), given)
+    place = parse_uri(os.fspath(uri))
+    folder, options = resolve(place, given)
     folder = folder.at(folder.key.rstrip("/") or folder.key[:1])
-    shown = parse_uri(os.fspath(uri)).uri
+    shown = place.uri
     with _errors(folder):
+        if not (place.key.endswith("/") or os.fspath(uri).endswith(("/", os.sep))):
+            _refuse_file(folder, options)
         old = _existing(folder, options, word, overwrite=overwrite)
         if word == "delta":
             return _write_delta(rows, folder, options, shown, keys, mltable=mltable, overwrite=overwrite)
@@ -184,14 +198,11 @@ def _streamed(rows: pa.RecordBatchReader, encoder: Encoder, target: _Target, _: 
     count = 0
     more: pa.Table | None = group
     while more is not None:
-        with target.file("", encoder.extension) as raw:
-            sink = CountingSink(raw)
-            encoder.begin(sink)
+        with target.file("", encoder.extension) as raw, encoder.file(raw) as sink:
             while more is not None and sink.count < FILE_BYTES:
                 encoder.write(more)
                 count += more.num_rows
                 more = next(groups, None)
-            encoder.end()
         target.bytes += sink.count
     return count
 
@@ -208,12 +219,9 @@ def _partitioned(rows: pa.RecordBatchReader, encoder: Encoder, target: _Target, 
     def flush(subfolder: str) -> None:
         table = pa.concat_tables(waiting.pop(subfolder))
         sizes.pop(subfolder)
-        with target.file(subfolder, encoder.extension) as raw:
-            sink = CountingSink(raw)
-            encoder.begin(sink)
+        with target.file(subfolder, encoder.extension) as raw, encoder.file(raw) as sink:
             for group in slices(table):
                 encoder.write(group)
-            encoder.end()
         target.bytes += sink.count
 
     for table in row_groups(rows):
@@ -226,11 +234,8 @@ def _partitioned(rows: pa.RecordBatchReader, encoder: Encoder, target: _Target, 
     for subfolder in list(waiting):
         flush(subfolder)
     if not target.names:
-        with target.file("", encoder.extension) as raw:
-            sink = CountingSink(raw)
-            encoder.begin(sink)
+        with target.file("", encoder.extension) as raw, encoder.file(raw):
             encoder.write(rows.schema.empty_table())
-            encoder.end()
     return count
 
 
@@ -281,6 +286,21 @@ class _Counted:
 
 
 # --------------------------------------------------------------------------- what is there, and what comes last
+def _refuse_file(folder: Location, options: StorageOptions) -> None:
+    """Refuse to make a folder with a file's name; one that is there, others may have called so.
+
+    Raises:
+        ArgumentError: The folder would be new.
+    """
+    named = _FILE.search(folder.name)
+    if named is not None and info(folder, options) is None:
+        other = folder.name[: named.start()] or "data"
+        raise ArgumentError(
+            f"write: {folder.uri} is the name of a file, and write() makes a folder of data files with an MLTable file. "
+            f"Give a folder, for example {other!r}, or end the name in a slash to have a folder {folder.name!r}."
+        )
+
+
 def _existing(folder: Location, options: StorageOptions, word: str, *, overwrite: bool) -> list[str]:
     """Return the names of the files in the folder, after making sure that they may be replaced.
 

@@ -1,4 +1,4 @@
-"""Whether two files on two storages are equal: by MD5 where both are known, else by size and time."""
+"""Whether two files are equal: by their bytes on local disks, by MD5 where both are known, else by size and time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import hashlib
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from mltable_lite.storage.filesystem import filesystem, opened
+from mltable_lite.storage.filesystem import filesystem, open_input, opened
+from mltable_lite.storage.options import NO_OPTIONS
 from mltable_lite.storage.remote import ask
 from mltable_lite.storage.resolve import resolve
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from mltable_lite.storage.uri import Location
 
 _MD5_TEXT = 32
+_CHUNK_BYTES = 1024 * 1024
 
 
 class Details(NamedTuple):
@@ -34,20 +36,24 @@ def equal(
 ) -> bool:
     """Tell whether two files of the same size hold the same bytes.
 
+    Local files are read; a remote one is never, so only what its storage tells counts.
+
     Args:
         source: One file.
         target: The other one.
         mine: Options of the source.
         theirs: Options of the target.
-        surely: Only a checksum counts; else, where none is known, a target that is not older counts as well.
+        surely: Only bytes and checksums count; else, where none is known, a target that is not older counts as well.
     """
     source, mine = resolve(source, mine)
     target, theirs = resolve(target, theirs)
+    if source.is_local and target.is_local:
+        return _same_bytes(source, target)
     first, second = details(source, mine), details(target, theirs)
-    if source.is_local and (second.md5 is not None or (surely and target.is_local)):
-        first = first._replace(md5=_local_md5(source.key))
+    if source.is_local and second.md5 is not None:
+        first = first._replace(md5=_local_md5(source))
     if target.is_local and first.md5 is not None:
-        second = second._replace(md5=_local_md5(target.key))
+        second = second._replace(md5=_local_md5(target))
     if first.md5 is not None and second.md5 is not None:
         return first.md5 == second.md5
     if surely or first.modified is None or second.modified is None:
@@ -89,6 +95,15 @@ def _known_md5(told: Mapping[str, Any]) -> bytes | None:
     return None
 
 
-def _local_md5(path: str) -> bytes:
-    with open(path, "rb") as file:  # noqa: PTH123 - places are texts here
+def _local_md5(place: Location) -> bytes:
+    with opened(place, NO_OPTIONS), open(place.key, "rb") as file:  # noqa: PTH123 - places are texts here
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).digest()
+
+
+def _same_bytes(one: Location, other: Location) -> bool:
+    """Tell whether two local files hold the same bytes, reading both no further than the first difference."""
+    with open_input(one) as first, open_input(other) as second:
+        while data := first.read(_CHUNK_BYTES):
+            if data != second.read(_CHUNK_BYTES):
+                return False
+        return not second.read(1)

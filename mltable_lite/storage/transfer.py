@@ -9,12 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from mltable_lite import arguments
 from mltable_lite.errors import (
     ArgumentError,
     MLTableError,
     StorageError,
     TargetExistsError,
+    did_you_mean,
 )
+from mltable_lite.storage.failures import storage_errors
 from mltable_lite.storage.filesystem import open_input
 from mltable_lite.storage.inside import copied_inside
 from mltable_lite.storage.options import NO_OPTIONS, StorageOptions
@@ -100,8 +103,9 @@ def copy(
         source: A path or URI.
         target: A path or URI.
         recursive: A folder is only copied with this.
-        overwrite: ``"changed"`` replaces files that differ (by size and MD5, or by size and time where no MD5 is
-            known); `True` replaces all; `False` raises when a file that differs is there.
+        overwrite: ``"changed"`` replaces files that differ (two local files by their bytes, others by size and MD5, or
+            by size and time where no MD5 is known); `True` replaces all; `False` raises when a file that differs is
+            there. Nothing else is accepted.
         dry_run: Only tell what would be done.
         show_progress: Show a line of progress on standard error.
         callback: Has ``set_size(bytes)`` and ``relative_update(bytes)``, as fsspec's callbacks have.
@@ -112,7 +116,8 @@ def copy(
     Raises:
         SourceNotFoundError: There is nothing at the source.
         TargetExistsError: A file that differs is there, and `overwrite` is `False`. Nothing was copied.
-        ArgumentError: The source is a folder and `recursive` is not set, or a name leads out of the target.
+        ArgumentError: The source is a folder and `recursive` is not set, a name leads out of the target, or
+            `overwrite` is something else.
         StorageError: A storage failed, or a copy differs from its source. Finished files stay.
 
     Example:
@@ -120,6 +125,7 @@ def copy(
         >>> print(transfer.copy("docs/examples/taxi", "memory://taxi", recursive=True, dry_run=True))
         would copy ... files (...)
     """
+    _check_overwrite(overwrite)
     mine = StorageOptions({**(storage_options or {}), **(source_options or {})})
     theirs = StorageOptions({**(storage_options or {}), **(target_options or {})})
     pairs = planned(place_of(source, mine), place_of(target, theirs), mine, theirs, recursive=recursive)
@@ -156,7 +162,9 @@ def copy_each(
 
     Raises:
         StorageError: A storage failed, or a copy differs from its source. Finished files stay.
+        ArgumentError: `overwrite` is no boolean.
     """
+    overwrite = arguments.flag("copy", "overwrite", overwrite)
     now = sizes_at([target for *_, target in files], NO_OPTIONS)
     wanted = [
         Pair(source, target, found.size, found.tag, size)
@@ -197,6 +205,15 @@ def _must_be_local(function: str, name: str, given: Place) -> None:
     place = parse_uri(str(os.fspath(given)))
     if not place.is_local:
         raise ArgumentError(f"{function}: {name} {place.uri} is not local; use copy() between storages.")
+
+
+def _check_overwrite(given: object) -> None:
+    if not isinstance(given, bool) and not (isinstance(given, str) and given == "changed"):
+        hint = did_you_mean(given, ["changed"]) if isinstance(given, str) else ""
+        raise ArgumentError(
+            f"copy: overwrite={given!r} is not accepted; use 'changed' (replace files that differ), True (replace all) or "
+            f"False (refuse to replace a file that differs).{hint}"
+        )
 
 
 def _refuse_conflicts(pairs: Sequence[Pair], same: Sequence[bool]) -> None:
@@ -281,7 +298,11 @@ def _copy_one(
     digest = hashlib.md5(usedforsecurity=False)
     count = 0
     expected = None if pair.source.is_local else details(pair.source, mine).md5
-    with open_input(pair.source, mine, pair.size, pair.tag) as source, new_file(pair.target, theirs) as sink:
+    with (
+        open_input(pair.source, mine, pair.size, pair.tag) as source,
+        new_file(pair.target, theirs) as sink,
+        storage_errors(pair.source, mine),
+    ):
         for data in _chunks(source, pair.size):
             digest.update(data)
             sink.write(data)

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
-from mltable_lite.errors import StorageError, UnsupportedFeatureError
-from mltable_lite.storage.filesystem import filesystem, info, opened, replacing
+from mltable_lite.errors import MLTableError, StorageError, UnsupportedFeatureError
+from mltable_lite.storage.failures import storage_errors
+from mltable_lite.storage.filesystem import filesystem, info, named, opened, replacing
 from mltable_lite.storage.options import NO_OPTIONS, StorageOptions
 from mltable_lite.storage.remote import ask, wait
 from mltable_lite.storage.retry import RetryPolicy, tried
@@ -54,42 +55,78 @@ class Sink(Protocol):
 def new_file(location: Location, options: StorageOptions = NO_OPTIONS) -> Iterator[Sink]:
     """Give a sink for a new file, which stands at its place when the block ends and never when it fails.
 
-    A file that is there is replaced, and readers see the old or the new one. Missing folders are made.
+    A file that is there is replaced, and readers see the old or the new one. Missing folders are made. What the block
+    raises by itself leaves here as it is: it is no failure of this storage.
 
     Raises:
         StorageError: The storage fails, or does not hold what was sent.
         UnsupportedFeatureError: The storage takes no files.
     """
-    with opened(location, options) as (place, own):
-        if place.is_local:
-            with replacing(Path(place.key)) as file:
-                yield file
-            return
-        if place.protocol in ("http", "https"):
-            raise UnsupportedFeatureError(
-                f"{location.uri}: a web server takes no files; give an address in a storage: az, abfss, s3, gs."
-            )
-        fs = filesystem(place, own)
-        kind = _BLOCKS.get(place.protocol)
-        if kind is None:
-            with tempfile.SpooledTemporaryFile(_TEMPORARY_BYTES) as spooled:
-                yield spooled
-                size = spooled.tell()
-                _put(fs, place, own, spooled)
-        else:
-            blocks = kind(fs, place.path, RetryPolicy.of(own))
-            try:
-                yield blocks
-                size = blocks.commit()
-            except BaseException:
-                blocks.abort()
-                raise
-        found = info(place, own)
-        if found is None or found.size != size:
-            raise StorageError(
-                f"{location.uri}: the storage holds {0 if found is None else found.size} of the {size} bytes that were "
-                "sent. Write the file again."
-            )
+    failure: Exception | None = None
+    with (
+        contextlib.suppress(_BlockFailed),
+        opened(location, options) as (place, own),
+        _made(location, place, own) as sink,
+    ):
+        try:
+            yield _Named(sink, location, place, own)
+        except Exception as error:  # noqa: BLE001 - whatever the caller does
+            failure = error
+            raise _BlockFailed from None
+    if failure is not None:
+        raise failure
+
+
+class _BlockFailed(BaseException):
+    """Takes the file back where the caller's block fails, past all who would call it a failure of the storage."""
+
+
+class _Named:
+    """A sink whose own failures are errors of our tree that name the place."""
+
+    def __init__(self, sink: Sink, location: Location, place: Location, options: StorageOptions) -> None:
+        self._sink, self._location, self._place, self._options = sink, location, place, options
+
+    def write(self, data: Any, /) -> int:
+        try:
+            with storage_errors(self._place, self._options):
+                return self._sink.write(data)
+        except MLTableError as error:
+            raise named(error, self._location, self._place) from error.__cause__
+
+
+@contextlib.contextmanager
+def _made(location: Location, place: Location, own: StorageOptions) -> Iterator[Sink]:
+    """Give the sink of a new file on the storage itself."""
+    if place.is_local:
+        with replacing(Path(place.key)) as file:
+            yield file
+        return
+    if place.protocol in ("http", "https"):
+        raise UnsupportedFeatureError(
+            f"{location.uri}: a web server takes no files; give an address in a storage: az, abfss, s3, gs."
+        )
+    fs = filesystem(place, own)
+    kind = _BLOCKS.get(place.protocol)
+    if kind is None:
+        with tempfile.SpooledTemporaryFile(_TEMPORARY_BYTES) as spooled:
+            yield spooled
+            size = spooled.tell()
+            _put(fs, place, own, spooled)
+    else:
+        blocks = kind(fs, place.path, RetryPolicy.of(own))
+        try:
+            yield blocks
+            size = blocks.commit()
+        except BaseException:
+            blocks.abort()
+            raise
+    found = info(place, own)
+    if found is None or found.size != size:
+        raise StorageError(
+            f"{location.uri}: the storage holds {0 if found is None else found.size} of the {size} bytes that were "
+            "sent. Write the file again."
+        )
 
 
 def _put(fs: Any, place: Location, options: StorageOptions, spooled: Any) -> None:

@@ -5,14 +5,22 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import subprocess
+import sys
 import time
 
 import fsspec
 import pytest
 from storage.servers import FIXTURES
 
-from mltable_lite import transfer
-from mltable_lite.errors import ArgumentError, SourceNotFoundError, StorageError, TargetExistsError
+from mltable_lite import datastores, transfer
+from mltable_lite.errors import (
+    AccessDeniedError,
+    ArgumentError,
+    SourceNotFoundError,
+    StorageError,
+    TargetExistsError,
+)
 from mltable_lite.storage import upload as upload_module
 from mltable_lite.storage.options import StorageOptions
 from mltable_lite.storage.upload import new_file
@@ -178,9 +186,9 @@ def test_an_error_inside_the_block_leaves_nothing_and_replaces_nothing(store, tm
         def fail(args=args):
             with new_file(*args) as file:
                 file.write(b"n" * 9_000_000)
-                raise RuntimeError
+                raise RuntimeError("mine")
 
-        with pytest.raises(Exception, match="RuntimeError"):
+        with pytest.raises(RuntimeError, match="mine"):
             fail()
     assert store.get("x") == (tmp_path / "x").read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["x"]  # noqa: PTH208
@@ -214,6 +222,33 @@ def test_overwrite_false_refuses_what_differs_before_anything_is_copied(store, t
     assert store.get("t/d/1.bin") == FILES["d/1.bin"]
     same = transfer.upload(tree, f"{store.uri}/t", overwrite=False, storage_options=store.options)
     assert same.copied_files == 0
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["never", "no", "false", 0, 1, None, "", "APPEND", "FAIL_ON_FILE_CONFLICT", "Changed", ["changed"]],
+)
+def test_a_word_for_overwrite_that_is_not_known_copies_nothing(word, tmp_path):
+    (tmp_path / "new.txt").write_text("two")
+    (tmp_path / "there.txt").write_text("one, and longer")
+    for function in (transfer.copy, transfer.upload, transfer.download):
+        for target in ("there.txt", "elsewhere.txt"):
+            with pytest.raises(ArgumentError, match="is not accepted; use 'changed' .*True .*or False"):
+                function(tmp_path / "new.txt", tmp_path / target, overwrite=word)
+    assert (tmp_path / "there.txt").read_text() == "one, and longer"
+    assert not (tmp_path / "elsewhere.txt").exists()
+
+
+@pytest.mark.parametrize("word", ["never", "no", 0])
+def test_a_datastore_takes_no_word_for_overwrite_either(word, tmp_path, workplace):
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/a").write_text("new")
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root/a").write_text("old, and longer")
+    store = datastores.register_local(datastore_name="here", root=tmp_path / "root")
+    with pytest.raises(ArgumentError, match=f"overwrite={word!r} is not accepted; use True or False"):
+        store.upload(tmp_path / "src", overwrite=word, show_progress=False)
+    assert (tmp_path / "root/a").read_text() == "old, and longer"
 
 
 def test_names_that_lead_out_of_the_target_are_refused(s3, tmp_path):
@@ -257,6 +292,53 @@ def test_a_local_file_that_is_newer_is_copied_again(tmp_path):
     assert (tmp_path / "b").read_bytes() == b"two"
 
 
+@pytest.mark.parametrize("length", [3, 3_000_001])
+def test_local_files_of_one_size_are_told_apart_by_their_bytes(length, tmp_path):
+    (tmp_path / "a").write_bytes(b"a" * length + b"NEW")
+    (tmp_path / "b").write_bytes(b"a" * length + b"old")
+    os.utime(tmp_path / "a", (1, 1))  # the target is newer
+    with pytest.raises(TargetExistsError, match="exists and differs"):
+        transfer.copy(tmp_path / "a", tmp_path / "b", overwrite=False)
+    assert transfer.copy(tmp_path / "a", tmp_path / "b", dry_run=True).copied_files == 1
+    assert (tmp_path / "b").read_bytes().endswith(b"old")
+    assert transfer.copy(tmp_path / "a", tmp_path / "b").copied_files == 1
+    assert (tmp_path / "b").read_bytes().endswith(b"NEW")
+
+
+def test_local_files_of_the_same_bytes_are_left_alone_however_old(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).write_bytes(b"same")
+    os.utime(tmp_path / "b", (1, 1))
+    assert transfer.copy(tmp_path / "a", tmp_path / "b").skipped_files == 1
+    assert transfer.copy(tmp_path / "a", tmp_path / "b", overwrite=False).skipped_files == 1
+    assert (tmp_path / "b").stat().st_mtime == 1
+
+
+def test_comparing_long_local_files_takes_little_memory(tmp_path):
+    for name in ("a", "b"):
+        with (tmp_path / name).open("wb") as file:
+            file.truncate(200_000_000)
+    code = f"""
+import resource
+from mltable_lite import transfer
+transfer.copy("{tmp_path}/a", "{tmp_path}/b", dry_run=True, overwrite=True)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+assert transfer.copy("{tmp_path}/a", "{tmp_path}/b").skipped_files == 1
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 20
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads everything")
+def test_a_local_file_that_may_not_be_read_is_named(tmp_path):
+    (tmp_path / "a").write_bytes(b"one")
+    (tmp_path / "b").write_bytes(b"two")
+    (tmp_path / "a").chmod(0)
+    with pytest.raises(AccessDeniedError, match=r"/a: access denied"):
+        transfer.copy(tmp_path / "a", tmp_path / "b")
+
+
 # --------------------------------------------------------------------------- the commands
 def run(*arguments):
     from click.testing import CliRunner
@@ -285,6 +367,15 @@ def test_the_commands_copy_and_list_by_a_sas_address_as_azcopy_takes_it(azurite,
     assert azurite.names() == sorted(f"t/{name}" for name in FILES)
     assert run("ls", f"{root}/t?{sas}").output == "9  MLTable\n0  a b.bin\n   d/\n"
     assert run("ls", "-r", f"{root}/t?{sas}").output.splitlines()[-1] == " 1000  d/e/ünï%20.bin"
+
+
+def test_cp_with_overwrite_never_tells_and_keeps_what_is_there(tmp_path):
+    (tmp_path / "a").write_text("new")
+    (tmp_path / "b").write_text("old")
+    kept = run("cp", tmp_path / "a", tmp_path / "b", "--overwrite", "never")
+    assert kept.exit_code == 1
+    assert "exists and differs" in kept.output
+    assert (tmp_path / "b").read_text() == "old"
 
 
 def test_a_command_that_fails_is_one_line(tmp_path):

@@ -114,6 +114,26 @@ def test_no_rows_are_written_with_their_columns(kind, tmp_path):
 
 
 # --------------------------------------------------------------------------- folders and files
+@pytest.mark.parametrize("name", ["out.parquet", "out.CSV", "out.csv.gz", "o.x.jsonl"])
+def test_the_name_of_a_file_is_no_folder(name, tmp_path):
+    for options in ({}, {"overwrite": True}, {"format": "delta"}):
+        with pytest.raises(
+            ArgumentError, match=f"{name} is the name of a file.*Give a folder.*or end the name in"
+        ):
+            mltable.write(TABLE, tmp_path / name, **options)
+    with pytest.raises(ArgumentError, match="for example 'out'"):
+        mltable.write(TABLE, "memory://names/out.parquet")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_with_the_name_of_a_file_is_made_with_a_slash_and_taken_when_there(tmp_path):
+    mltable.write(TABLE, f"{tmp_path}/out.parquet/")
+    mltable.write(TABLE.slice(1), tmp_path / "out.parquet", overwrite=True)
+    assert mltable.load(tmp_path / "out.parquet").count_rows() == 3
+    for name in ("v1.2", "parquet", "trips.parquet.d"):
+        assert mltable.write(TABLE, tmp_path / name).rows == 4
+
+
 @pytest.mark.parametrize("kind", FORMATS)
 def test_partitions_are_folders_and_their_columns_keep_type_and_null(kind, folder):
     uri, options, names = folder
@@ -180,6 +200,17 @@ def test_overwrite_replaces_what_write_made_and_nothing_else(kind, folder):
         assert len(names()) == 2
 
 
+@pytest.mark.parametrize("word", ["never", "no", "skip", "false", "FAIL_ON_FILE_CONFLICT", 0, 1, None])
+@pytest.mark.parametrize("kind", ["parquet", "delta"])
+def test_a_word_for_overwrite_replaces_nothing(word, kind, tmp_path):
+    mltable.write(TABLE, tmp_path / "t", format=kind)
+    for place in ("t", "new"):
+        with pytest.raises(ArgumentError, match="write: overwrite=.* is not accepted; use True or False"):
+            mltable.write(TABLE.slice(1), tmp_path / place, format=kind, overwrite=word)
+    assert mltable.load(tmp_path / "t").count_rows() == 4
+    assert not (tmp_path / "new").exists()
+
+
 def test_files_of_others_are_never_deleted(tmp_path):
     mltable.write(TABLE, tmp_path / "t")
     (tmp_path / "t/notes.txt").write_text("mine")
@@ -219,6 +250,20 @@ def test_a_write_that_fails_leaves_nothing(kind, folder):
             format=kind,
             storage_options=options,
         )
+    assert names() == []
+
+
+def test_a_failure_of_the_data_is_not_called_one_of_the_storage(folder, monkeypatch):
+    uri, options, names = folder
+    monkeypatch.setattr(rows_module, "ROW_GROUP_ROWS", 2)
+
+    def batches():
+        yield from TABLE.to_batches()
+        raise RuntimeError("no more")
+
+    rows = pa.RecordBatchReader.from_batches(TABLE.schema, batches())
+    with pytest.raises(SaveError, match="t cannot be written: no more"):
+        mltable.write(rows, uri, storage_options=options)
     assert names() == []
 
 
@@ -267,6 +312,13 @@ def test_without_an_mltable_file_there_are_only_data_files(tmp_path):
             "column 'x' is list.*which format='csv' does not keep",
         ),
         (pa.table({"x": [decimal.Decimal("1.10")]}), {"format": "csv"}, ArgumentError, "does not keep"),
+        (
+            pa.table({"x": [1], "y": pa.array([None], pa.month_day_nano_interval())}),
+            {},
+            ArgumentError,
+            "column 'y' is month_day_nano_interval, which format='parquet' does not keep; convert",
+        ),
+        (pd.DataFrame([[1, 2]]), {}, ArgumentError, "column 0 has a name that is no text"),
         (pa.table({"x": [b"a"]}), {"format": "json_lines"}, ArgumentError, "does not keep"),
         (pa.table({"x": [float("nan")]}), {"format": "json_lines"}, ArgumentError, "'x' holds NaN"),
     ],
