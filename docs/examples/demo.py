@@ -6,22 +6,20 @@ python docs/examples/demo.py [FOLDER]
 from __future__ import annotations
 
 import sys
-import textwrap
 from pathlib import Path
 
 import pandas as pd
 
 import mltable_lite as mltable
+from mltable_lite.cli.layout import wrapped
 
 WIDTH = 100
 
 
 def show(title: str, text: object) -> None:
-    """Print a titled block; longer lines go on below, indented."""
+    """Print a titled block."""
     print(f"\n── {title} {'─' * (WIDTH - 4 - len(title))}\n")
-    for line in str(text).splitlines():
-        indent = " " * (len(line) - len(line.lstrip()) + 4)
-        print(textwrap.fill(line, WIDTH, subsequent_indent=indent, break_on_hyphens=False))
+    print(wrapped(str(text), WIDTH))
 
 
 def main(folder: Path) -> None:

@@ -10,6 +10,7 @@ import click
 
 import mltable_lite
 from mltable_lite.cli.files import cp, ls
+from mltable_lite.cli.layout import echo, echo_frame
 from mltable_lite.errors import MLTableError
 
 if TYPE_CHECKING:
@@ -22,13 +23,11 @@ class _Commands(click.Group):
     """Runs a command; an error of ours is one message on standard error and exit code 1, never a traceback."""
 
     def invoke(self, ctx: click.Context) -> object:
-        warnings.showwarning = lambda message, category, *_: click.echo(
-            f"{category.__name__}: {message}", err=True
-        )
+        warnings.showwarning = lambda message, category, *_: echo(f"{category.__name__}: {message}", err=True)
         try:
             return super().invoke(ctx)
         except MLTableError as error:
-            click.echo(f"{type(error).__name__}: {error}", err=True)
+            echo(f"{type(error).__name__}: {error}", err=True)
             sys.exit(1)
 
 
@@ -51,36 +50,43 @@ def _command(function: Callable[..., None]) -> click.Command:
 
 @_command
 def validate(table: str) -> None:
-    """Check the file, its paths, columns and filters, and read the first rows."""
+    """Check a table, and read its first rows.
+
+    Checked are the MLTable file, its paths, columns and filters.
+    """
     mltable_lite.load(table).validate()
     click.echo(f"{table}: valid")
 
 
 @main.command()
 @_TABLE
-@click.option("-n", "--rows", default=20, show_default=True, help="How many rows.")
+@click.option(
+    "-n", "--rows", type=click.IntRange(min=1), default=20, show_default=True, help="How many rows."
+)
 def show(table: str, rows: int) -> None:
-    """Print the first rows."""
-    import pandas as pd
+    """Print the first rows.
 
-    frame = mltable_lite.load(table).show(rows)
-    with pd.option_context("display.max_columns", None, "display.width", None, "display.max_rows", None):
-        click.echo(frame.to_string())
+    On a terminal as many columns side by side as fit; into a file or a pipe every row in one line, and nothing cut.
+    """
+    echo_frame(mltable_lite.load(table).show(rows))
 
 
 @main.command()
 @_TABLE
 @click.option("--analyze", is_flag=True, help="Also run it, and say what was opened, skipped and read.")
 def explain(table: str, *, analyze: bool) -> None:
-    """Print the plan: as declared, as optimised, and what is pushed into the scan."""
-    click.echo(mltable_lite.load(table).explain(analyze=analyze))
+    """Print the plan of reading a table.
+
+    As declared, as optimised, and what is pushed into the scan.
+    """
+    echo(mltable_lite.load(table).explain(analyze=analyze))
 
 
 @_command
 def schema(table: str) -> None:
     """Print the columns and their Arrow types."""
     for field in mltable_lite.load(table).schema:
-        click.echo(f"{field.name}: {field.type}")
+        echo(f"{field.name}: {field.type}")
 
 
 @_command

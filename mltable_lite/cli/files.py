@@ -55,9 +55,10 @@ def cp(
     quiet: bool,
     options: dict[str, Any],
 ) -> None:
-    """Copy a file, a folder or the files that match a pattern between any two storages.
+    """Copy files and folders between any two storages.
 
-    SOURCE and TARGET are paths or URIs, also web addresses of blobs with a SAS. A folder's content goes into TARGET.
+    SOURCE is a file, a folder, or a pattern; it and TARGET are paths or URIs, also web addresses of blobs with a SAS. A
+    folder's content goes into TARGET.
     Files that are there already and equal are left alone, so a copy that was interrupted goes on where it stopped.
     """
     from mltable_lite import transfer
@@ -86,7 +87,10 @@ def cp(
 @click.option("-r", "--recursive", is_flag=True, help="All files below, by their path.")
 @_OPTION
 def ls(uri: str, *, recursive: bool, options: dict[str, Any]) -> None:
-    """List a folder of any storage: bytes and name of each file, folders with a slash."""
+    """List a folder of any storage.
+
+    One line each: the bytes of a file and its name; a folder's name ends with a slash.
+    """
     from mltable_lite.errors import SourceNotFoundError
     from mltable_lite.storage.filesystem import info, settled
     from mltable_lite.storage.listing import list_all

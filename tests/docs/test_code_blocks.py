@@ -8,13 +8,17 @@ import io
 import itertools
 import json
 import re
+import shlex
 import shutil
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from mltable_lite import errors
+import mltable_lite
+from mltable_lite import assets, datastores, errors, transfer
 from mltable_lite.spec import parse_text
 
 ROOT = Path(__file__).parents[2]
@@ -90,6 +94,32 @@ def test_python_blocks_of_a_page_run_and_print_what_it_says(page, work_dir):
             run_plain(block, namespace, page, expected)
 
 
+def run_command(command: str) -> str:
+    """Return what `mltable-lite ...` prints, and its exit code where that is not 0."""
+    name, *words = shlex.split(command)
+    assert name == "mltable-lite", command
+    done = subprocess.run(
+        [sys.executable, "-m", "mltable_lite", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return done.stdout + f"[exit code {done.returncode}]\n" * (done.returncode != 0)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_shell_sessions_of_a_page_print_what_it_says(page, work_dir):
+    for block in blocks_of(page):
+        if block.info != "shell-session":  # `console` is what cannot run here
+            continue
+        _, *commands = re.split(r"^\$ ", block.text, flags=re.MULTILINE)
+        for command, expected in (text.split("\n", 1) for text in commands):
+            printed = run_command(command)
+            same = doctest.OutputChecker().check_output(expected, printed, FLAGS)
+            assert same, f"{name_of(page)}: {command} printed\n{printed}\nbut the page says\n{expected}"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_yaml_blocks_of_a_page_are_valid(page, tmp_path):
     for block in blocks_of(page):
@@ -99,6 +129,16 @@ def test_yaml_blocks_of_a_page_are_valid(page, tmp_path):
         if text.startswith("- "):  # steps alone
             text = "paths: [{file: ./data}]\ntransformations:\n" + text
         parse_text(text, source=f"{name_of(page)}:{block.line}", base=str(tmp_path))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_a_yaml_block_that_follows_the_name_of_an_example_is_that_file(page):
+    lines = page.read_text(encoding="utf8").splitlines()
+    for block in blocks_of(page):
+        before = [line for line in lines[: block.line - 2] if line][-1:]
+        named = re.search(r"`(docs/examples/[^`]+)`:$", before[0]) if before else None
+        if block.info == "yaml" and named:
+            assert block.text == (ROOT / named[1]).read_text(encoding="utf8"), name_of(page)
 
 
 def test_every_block_says_its_language():
@@ -145,3 +185,30 @@ def test_links_between_pages_lead_to_files():
         if not (page.parent / match[1]).exists()
     ]
     assert broken == []
+
+
+def test_every_public_name_is_on_the_api_page():
+    module, documented = "mltable_lite", set()
+    for line in (ROOT / "docs/api.md").read_text(encoding="utf8").splitlines():
+        directive = re.match(r"\.\. (\w+):: ([\w.]+)$", line)
+        if directive and directive[1] == "currentmodule":
+            module = directive[2]
+        elif directive:
+            name = directive[2]
+            documented.add(name if name.startswith("mltable_lite.") else f"{module}.{name}")
+    in_errors = {
+        f"mltable_lite.errors.{name}"
+        for name, value in vars(errors).items()
+        if isinstance(value, type) and issubclass(value, (errors.MLTableError, errors.MLTableWarning))
+    }
+    public = (
+        {f"mltable_lite.{name}" for name in mltable_lite.__all__ if not hasattr(errors, name)}
+        | {f"mltable_lite.MLTable.{name}" for name in vars(mltable_lite.MLTable) if not name.startswith("_")}
+        | {
+            f"{module.__name__}.{name}"
+            for module in (assets, datastores, transfer)
+            for name in module.__all__
+        }
+        | in_errors
+    )
+    assert sorted(public - documented) == []
