@@ -138,13 +138,20 @@ class Query:
                     f"{notice.text()} (strict mode makes a {notice.category.__name__} an error)"
                 )
 
-    def widen(self) -> bool:
-        """Give the scan the schema of its whole input; tell whether that can help, which it can once."""
+    def widen(self, column: str | None = None) -> bool:
+        """Give the scan the schema of its whole input; tell whether that can help, which it can once.
+
+        Args:
+            column: The one that a value did not fit, where that is known.
+        """
         scan = self.scan
         if scan is None or self._widened or self.settings.strict:
             return False
         self._widened = True
         notices = self.catalogue.widen(scan, ScanTask(scan, self.catalogue.scan(scan)).columns)
+        if notices is None and column is not None:
+            # The types of most columns are exact, but perhaps not that of this one.
+            notices = self.catalogue.widen(scan, (column,))
         if notices is None:
             return False
         self.catalogue.notices.extend(notices)
@@ -178,7 +185,7 @@ class Query:
                 rows = [partition.rows for _, partition in partitions_of(plan, self.catalogue.scan(plan))]
                 return None if None in rows else sum(r for r in rows if r is not None)
             case Files():
-                return len(self.catalogue.files(plan)[0].files)
+                return len(self.catalogue.files(plan).source.files)
             case Project() | Convert():
                 return self._known_rows(plan.source)
             case Limit() | Skip():

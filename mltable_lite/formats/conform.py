@@ -15,11 +15,13 @@ import pyarrow.types as pt
 from mltable_lite.formats.unify import is_list
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 STORED_NAME = b"mltable_lite.stored_name"
 STORED_ID = b"mltable_lite.stored_id"
 _PARQUET_ID = b"PARQUET:field_id"
+_LIST_VIEWS = (pt.is_list_view, pt.is_large_list_view)
+_VIEWS = (pt.is_string_view, pt.is_binary_view, *_LIST_VIEWS)
 
 
 def stored_field(stored: Iterable[pa.Field], wanted: pa.Field) -> int | None:
@@ -55,9 +57,9 @@ def conform(array: pa.Array, target: pa.DataType) -> pa.Array:
         return conform(array.storage, target)
     if pt.is_struct(array.type) and pt.is_struct(target) and target.num_fields:
         return _conform_struct(array, target)
-    if is_list(array.type) and is_list(target) and _has_struct(target):
+    if is_list(array.type) and is_list(target) and _is_rebuilt(array.type, target):
         return _conform_list(array, target)
-    if pt.is_map(array.type) and pt.is_map(target) and _has_struct(target):
+    if pt.is_map(array.type) and pt.is_map(target) and _is_rebuilt(array.type, target):
         return _conform_map(array, target)
     return array.cast(target)
 
@@ -103,6 +105,47 @@ def _layout(array: pa.Array) -> tuple[pa.Array, pa.Array | None]:
     return offsets, array.is_null() if array.null_count else None
 
 
+def without_views(t: pa.DataType) -> pa.DataType:
+    """Return the type with plain texts, binaries and lists for views, which many of Arrow's functions do not know.
+
+    Texts and binaries become the large ones, because a batch of views may hold more than 2 GB. An extension type whose
+    storage has views gives way to the storage.
+    """
+    if not _holds(t, *_VIEWS):
+        return t
+    if pt.is_string_view(t) or pt.is_binary_view(t):
+        return pa.large_string() if pt.is_string_view(t) else pa.large_binary()
+    if isinstance(t, pa.BaseExtensionType):
+        return without_views(t.storage_type)
+    return with_inner(t, without_views)
+
+
+def with_inner(t: pa.DataType, change: Callable[[pa.DataType], pa.DataType]) -> pa.DataType:
+    """Return a struct, map or list type after a change of the types of its fields; list views become lists."""
+
+    def changed(field: pa.Field) -> pa.Field:
+        return field.with_type(change(field.type))
+
+    if pt.is_struct(t):
+        return pa.struct([changed(f) for f in t])
+    if pt.is_map(t):
+        return pa.map_(changed(t.key_field), changed(t.item_field), keys_sorted=t.keys_sorted)
+    if pt.is_fixed_size_list(t):
+        return pa.list_(changed(t.value_field), t.list_size)
+    if pt.is_large_list(t) or pt.is_large_list_view(t):
+        return pa.large_list(changed(t.value_field))
+    return pa.list_(changed(t.value_field)) if is_list(t) else t
+
+
+def _holds(t: pa.DataType, *kinds: Callable[[pa.DataType], bool]) -> bool:
+    """Tell whether a type is of one of these kinds, or has such a one inside."""
+    if any(kind(t) for kind in kinds):
+        return True
+    if isinstance(t, pa.BaseExtensionType):
+        return _holds(t.storage_type, *kinds)
+    return any(_holds(t.field(i).type, *kinds) for i in range(t.num_fields))
+
+
 def without_marks(t: pa.DataType) -> pa.DataType:
     """Return the type as users see it, without the marks of how files store its fields."""
     if not renames(t):
@@ -112,6 +155,14 @@ def without_marks(t: pa.DataType) -> pa.DataType:
     if pt.is_map(t):
         return pa.map_(without_marks(t.key_type), without_marks(t.item_type))
     return pa.list_(t.value_field.with_type(without_marks(t.value_type)))
+
+
+def _is_rebuilt(t: pa.DataType, target: pa.DataType) -> bool:
+    """Tell whether lists and maps are taken apart: the fields inside are to be found, or Arrow's cast is no good.
+
+    It loses values of list views that are slices, or stand in another list.
+    """
+    return _has_struct(target) or _holds(t, *_LIST_VIEWS)
 
 
 def _has_struct(t: pa.DataType) -> bool:

@@ -19,9 +19,9 @@ from mltable_lite.formats.base import Partition, Request, Source, cores
 from mltable_lite.formats.conform import STORED_NAME, batch_of, without_marks
 from mltable_lite.formats.delta_log import Snapshot, open_snapshot
 from mltable_lite.formats.footers import footer_of, forget_with
-from mltable_lite.formats.row_groups import Decoder, layout_of, one_after_the_other, open_small
+from mltable_lite.formats.row_groups import Decoder, Layout, layout_of, one_after_the_other, open_small
 from mltable_lite.formats.statistics import bounds_of
-from mltable_lite.formats.stored import stored_of
+from mltable_lite.formats.stored import Stored, stored_of
 from mltable_lite.formats.unify import unify
 
 if TYPE_CHECKING:
@@ -86,6 +86,9 @@ class DeltaSource(Source):
     snapshots: tuple[Snapshot, ...]
     kept: tuple[int, ...] | None = None
     token: str = field(default_factory=lambda: uuid.uuid4().hex)
+    _layouts: dict[tuple[Snapshot, tuple[str, ...], Stored], Layout] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     def partitions(self) -> Iterator[Partition]:
         """Yield one partition a row group that has rows left, opening files as they come."""
@@ -116,7 +119,7 @@ class DeltaSource(Source):
         opened = None if stored.int96 else open_small(file, partition.rows or 0, footer)
         decoder = Decoder(file, footer, partition.number, threads, int96_unit="us", opened=opened)
         done = 0
-        layout = layout_of(stored, pa.schema([snapshot.schema.field(name) for name in decoded]))
+        layout = self._layout(snapshot, tuple(decoded), stored)
         for rows, batch in decoder.decode(layout, request):
             here = deleted[np.searchsorted(deleted, done) : np.searchsorted(deleted, done + rows)] - done
             done += rows
@@ -176,6 +179,14 @@ class DeltaSource(Source):
     def pushdown(self) -> str:
         """What partitions are pruned by."""
         return "partition values, file and row-group statistics"
+
+    def _layout(self, snapshot: Snapshot, columns: tuple[str, ...], stored: Stored) -> Layout:
+        """Return where a table's columns stand in files of one schema: found out once, not per file."""
+        found = self._layouts.get((snapshot, columns, stored))
+        if found is None:
+            wanted = pa.schema([snapshot.schema.field(name) for name in columns])
+            found = self._layouts[snapshot, columns, stored] = layout_of(stored, wanted)
+        return found
 
     def _locate(self, file: int) -> tuple[Snapshot, int]:
         """Return a file's table and its index there."""

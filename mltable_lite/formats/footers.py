@@ -138,6 +138,8 @@ def read_footer(file: InputFile) -> pq.FileMetaData:
     try:
         with file.open() as stream:
             return pq.read_metadata(stream)
+    except MLTableError:
+        raise
     except ARROW_ERRORS as error:
         raise explained(error, file.uri, "is not a Parquet file, or a damaged one") from error
 
@@ -176,9 +178,12 @@ def _parsed(file: InputFile, tail: bytes) -> pq.FileMetaData:
 
 
 def explained(error: BaseException, place: str, what: str) -> MLTableError:
-    """Return an error of pyarrow as one of ours, with the place and what it means; one of ours comes back as it is."""
-    if isinstance(error, MLTableError):
-        return error
+    """Return an error of pyarrow as one of ours, with the place and what it means.
+
+    One of ours says that already: it is raised again as it is. Raised from itself it would be its own cause, and what
+    follows causes, as dask's scheduler does, would never end.
+    """
+    assert not isinstance(error, MLTableError)
     reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
     if "crypt" in reason:
         return UnsupportedFeatureError(

@@ -13,6 +13,7 @@ import pyarrow.types as pt
 from mltable_lite.errors import CorruptFileError, Notices
 from mltable_lite.expr import columns_of
 from mltable_lite.formats.base import Partition, Request, Source, cores
+from mltable_lite.formats.conform import with_inner
 from mltable_lite.formats.footer_bytes import Likeness
 from mltable_lite.formats.footers import footer_of, forget_with, known_footer, parse_footer, read_tail
 from mltable_lite.formats.parallel import are_local, in_parallel
@@ -114,7 +115,7 @@ class ParquetSource(Source):
         files: The files, in reading order.
         schema: The union of the files' columns.
         groups: For each file the rows of its row groups.
-        int96: Columns stored as INT96, the old timestamps, in some file.
+        int96: Columns that hold values stored as INT96, the old timestamps, in some file.
         int96_unit: How they are read: nanoseconds, or microseconds where years are out of the range of those.
         token: Tells this reading of the files from others, for cached footers.
     """
@@ -182,12 +183,7 @@ class ParquetSource(Source):
         """Return the source with INT96 timestamps in microseconds, when the columns are such; else `None`."""
         if self.int96_unit == "us" or not columns or not self.int96.issuperset(columns):
             return None
-        fields = [
-            f.with_type(pa.timestamp("us", f.type.tz))
-            if f.name in self.int96 and pt.is_timestamp(f.type)
-            else f
-            for f in self.schema
-        ]
+        fields = [f.with_type(_in_microseconds(f.type)) if f.name in self.int96 else f for f in self.schema]
         schema = pa.schema(fields, metadata=self.schema.metadata)
         return replace(self, schema=schema, int96_unit="us"), Notices()
 
@@ -222,6 +218,13 @@ class ParquetSource(Source):
                 "Load the table again."
             )
         return footer
+
+
+def _in_microseconds(t: pa.DataType) -> pa.DataType:
+    """Return the type with microseconds for the nanoseconds of timestamps, inside it, too."""
+    if pt.is_timestamp(t):
+        return pa.timestamp("us", t.tz) if t.unit == "ns" else t
+    return with_inner(t, _in_microseconds)
 
 
 def _union(distinct: Sequence[_Distinct]) -> pa.Schema:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -11,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pyarrow.types as pt
 
-from mltable_lite.errors import MLTableError, SchemaMismatchError
+from mltable_lite.errors import CorruptFileError, MLTableError, SchemaMismatchError
 from mltable_lite.formats.conform import batch_of, conform, renames, stored_fields
 from mltable_lite.formats.footers import ARROW_ERRORS, explained
 from mltable_lite.formats.stored import Stored, stored_of
@@ -47,6 +48,9 @@ class Layout:
         texts: The columns that must not stay encoded.
         schema: The fields.
         as_stored: Whether they and their order are the columns' own, but for the types.
+        chunks: The numbers of the column chunks that are read.
+        flat: The chunk of one column that has one value a row, where the file has such a column.
+        selected: Whether more columns may come, and in another order: see `Stored.dotted`.
     """
 
     names: tuple[str, ...]
@@ -54,6 +58,9 @@ class Layout:
     texts: Collection[int | None]
     schema: pa.Schema
     as_stored: bool
+    chunks: tuple[int, ...]
+    flat: int | None
+    selected: bool
 
 
 def layout_of(stored: Stored, wanted: pa.Schema) -> Layout:
@@ -63,7 +70,9 @@ def layout_of(stored: Stored, wanted: pa.Schema) -> Layout:
     places = tuple(None if i is None else names.index(stored.fields[i].name) for i in sources)
     texts = frozenset(i for f, i in zip(wanted, places, strict=True) if not pt.is_dictionary(f.type))
     as_stored = places == tuple(range(len(wanted))) and not any(renames(f.type) for f in wanted)
-    return Layout(names, places, texts, wanted, as_stored)
+    chunks = tuple(stored.chunks(names))
+    flat = [stored.leaves[name] for name in (*names, *stored.leaves) if name in stored.leaves]
+    return Layout(names, places, texts, wanted, as_stored, chunks, next(iter(flat), None), stored.dotted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +100,14 @@ class Decoder:
 
         Raises:
             SchemaMismatchError: A value does not fit the field's type.
-            CorruptFileError: The row group cannot be decoded; names the column.
+            CorruptFileError: The row group cannot be decoded, or not to as many rows as the footer says; names the
+                column.
         """
-        rows = self.footer.row_group(self.group).num_rows
+        row_group = self.footer.row_group(self.group)
+        rows = row_group.num_rows
+        # Arrow stops after the rows that the footer says. Fewer values than rows come to light when they are decoded.
+        if layout.flat is not None and (values := row_group.column(layout.flat).num_values) > rows:
+            raise self._miscounted(row_group.column(layout.flat).path_in_schema, values, rows)
         few = request.first_rows is not None and request.first_rows < rows
         batch_rows = min(BATCH_ROWS, max(FIRST_BATCH_ROWS, request.first_rows or 0)) if few else BATCH_ROWS
         if not layout.names:
@@ -102,14 +116,14 @@ class Decoder:
                 yield count, batch_of([pa.nulls(count, f.type) for f in layout.schema], layout.schema)
             return
         size_bytes = (
-            sum(chunk.total_compressed_size for chunk in self._chunks(layout.names))
+            sum(row_group.column(number).total_compressed_size for number in layout.chunks)
             if self.opened is None
             else self.file.size or 0
         )
         request.bytes_read += size_bytes
-        for batch in self._batches(
-            layout.names, batch_rows, buffered=few and size_bytes > _FETCH_WHOLE_BYTES
-        ):
+        left = rows
+        for batch in self._batches(layout, batch_rows, buffered=few and size_bytes > _FETCH_WHOLE_BYTES):
+            left -= batch.num_rows
             if layout.as_stored and batch.schema.equals(layout.schema):
                 yield batch.num_rows, batch
                 continue
@@ -119,6 +133,8 @@ class Decoder:
                     for f, place in zip(layout.schema, layout.places, strict=True)
                 ]
                 yield part.num_rows, batch_of(arrays, layout.schema)
+        if left:
+            raise self._miscounted(*self._shortest(layout.names), rows)
 
     def fit(self, array: pa.Array, wanted: pa.Field) -> pa.Array:
         """Return an array of this row group with the field's type; one that is encoded stays so.
@@ -140,7 +156,14 @@ class Decoder:
                 file=self.file.uri,
             ) from error
 
-    def _batches(self, names: Sequence[str], batch_rows: int, *, buffered: bool) -> Iterator[pa.RecordBatch]:
+    def _miscounted(self, column: str, values: int, rows: int) -> CorruptFileError:
+        return CorruptFileError(
+            f"{self.file.uri}: row group {self.group}, column {column!r} holds {values} values, but the file's footer "
+            f"says {rows} rows. Write the file anew or leave it out of the paths."
+        )
+
+    def _batches(self, layout: Layout, batch_rows: int, *, buffered: bool) -> Iterator[pa.RecordBatch]:
+        names = layout.names
         old = [name for name in self._stored.int96 if name in names]
         with ExitStack() as stack:
             try:
@@ -148,12 +171,14 @@ class Decoder:
                 batches = self._open(stack, self.int96_unit, names, batch_rows, buffered=buffered)
                 controls = self._open(stack, other_unit, old, batch_rows, buffered=buffered) if old else None
                 for batch in batches:
+                    if layout.selected:
+                        batch = batch.select(names)  # noqa: PLW2901 - the columns that were asked for
                     if controls is not None:
                         self._check_int96(batch.select(old), next(controls))
                     yield batch
+            except MLTableError:
+                raise
             except ARROW_ERRORS as error:
-                if isinstance(error, MLTableError):
-                    raise
                 place = f"{self.file.uri}: row group {self.group}{self._culprit(names)}"
                 raise explained(error, place, "cannot be decoded") from error
 
@@ -181,24 +206,39 @@ class Decoder:
     def _check_int96(self, batch: pa.RecordBatch, control: pa.RecordBatch) -> None:
         """Refuse INT96 timestamps that the unit cannot hold: Arrow wraps far years and cuts digits silently."""
         for name in batch.schema.names:
-            one, other = batch.column(name), control.column(name)
-            fine, coarse = (one, other) if self.int96_unit == "ns" else (other, one)
-            fits = pc.equal(pc.cast(fine, coarse.type, safe=False), coarse)
-            if self.int96_unit == "us":
-                # Already widened: only nanoseconds of a year that nanoseconds can hold would be lost.
-                fits = pc.or_(
-                    pc.invert(fits),
-                    pc.equal(pc.cast(pc.cast(fine, coarse.type, safe=False), fine.type, safe=False), fine),
+            self._check_instants(batch.column(name), control.column(name), name)
+
+    def _check_instants(self, one: pa.Array, other: pa.Array, name: str) -> None:
+        """Refuse what the one reading of a column lost, by the other; inside it, too."""
+        if one.type == other.type:
+            return
+        if not pt.is_timestamp(one.type):
+            for parts in zip(_inner(one), _inner(other), strict=True):
+                self._check_instants(*parts, name)
+            return
+        fine, coarse = (one, other) if self.int96_unit == "ns" else (other, one)
+        fits = pc.equal(pc.cast(fine, coarse.type, safe=False), coarse)
+        if self.int96_unit == "us":
+            # Already widened: only nanoseconds of a year that nanoseconds can hold would be lost.
+            fits = pc.or_(
+                pc.invert(fits),
+                pc.equal(pc.cast(pc.cast(fine, coarse.type, safe=False), fine.type, safe=False), fine),
+            )
+        wrong = pc.index(fits, False).as_py()
+        if wrong >= 0:
+            raise SchemaMismatchError(
+                f"{self.file.uri}: row group {self.group}, column {name!r}: the INT96 timestamp "
+                f"{coarse[wrong].cast(pa.string())} does not fit {self.int96_unit} together with the column's other "
+                "values. "
+                + (
+                    "Read the table as a whole, which gives microseconds, or write"
+                    if self.int96_unit == "ns"
+                    else "Write"
                 )
-            wrong = pc.index(fits, False).as_py()
-            if wrong >= 0:
-                raise SchemaMismatchError(
-                    f"{self.file.uri}: row group {self.group}, column {name!r}: the INT96 timestamp "
-                    f"{coarse[wrong].as_py()} does not fit {self.int96_unit} together with the column's other values. "
-                    "Write the column with 64-bit timestamps.",
-                    column=name,
-                    file=self.file.uri,
-                )
+                + " the column with 64-bit timestamps.",
+                column=name,
+                file=self.file.uri,
+            )
 
     @property
     def _stored(self) -> Stored:
@@ -233,6 +273,15 @@ class Decoder:
     def _chunks(self, names: Sequence[str]) -> list[pq.ColumnChunkMetaData]:
         group = self.footer.row_group(self.group)
         return [group.column(number) for number in self._stored.chunks(names)]
+
+    def _shortest(self, names: Sequence[str]) -> tuple[str, int]:
+        """Return the column with the fewest rows, and how many, by reading each alone."""
+        counts = {}
+        for name in names:
+            with ExitStack() as stack:
+                batches = self._open(stack, self.int96_unit, [name], BATCH_ROWS, buffered=False)
+                counts[name] = sum(batch.num_rows for batch in batches)
+        return min(counts.items(), key=itemgetter(1))
 
     def _culprit(self, names: Sequence[str]) -> str:
         """Return the first column that cannot be decoded, as text, by reading each alone."""
@@ -286,6 +335,8 @@ def open_small(file: InputFile, rows: int, footer: pq.FileMetaData | None = None
         if len(data) > _SMALL_BYTES:  # a Delta log may tell a wrong size
             return None
         return _parquet_file(pa.BufferReader(data), metadata=footer)
+    except MLTableError:
+        raise
     except ARROW_ERRORS as error:
         raise explained(error, file.uri, "is not a Parquet file, or a damaged one") from error
 
@@ -298,6 +349,13 @@ def _parquet_file(stream: pa.NativeFile, **options: Any) -> pq.ParquetFile:
         arrow_extensions_enabled=False,
         **options,
     )
+
+
+def _inner(array: pa.Array) -> list[pa.Array]:
+    """Return the arrays of what stands inside the values of an array."""
+    if pt.is_struct(array.type):
+        return [array.field(number) for number in range(array.type.num_fields)]
+    return [array.keys, array.items] if pt.is_map(array.type) else [array.flatten()]
 
 
 def _gathered(batch: pa.RecordBatch, places: Collection[int | None]) -> Iterator[pa.RecordBatch]:

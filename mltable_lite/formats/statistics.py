@@ -28,11 +28,11 @@ def chunk_bounds(
     Args:
         row_group: The row group.
         leaf: The number of its column chunk; `None`: the file lacks the column, every row is null.
-        stored: The type that the file has for it.
+        stored: The type that the file has for it; of type null every row is.
         table_type: The type that the table has for it.
     """
     rows = row_group.num_rows
-    if leaf is None or stored is None:
+    if leaf is None or stored is None or pt.is_null(stored):
         return Bounds(None, None, rows, rows)
     chunk = row_group.column(leaf)
     if not chunk.is_stats_set:

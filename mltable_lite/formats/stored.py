@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from mltable_lite.errors import UnsupportedFeatureError
 from mltable_lite.expr import can_match
-from mltable_lite.formats.conform import stored_fields
+from mltable_lite.formats.conform import stored_fields, without_views
 from mltable_lite.formats.footers import ARROW_ERRORS, explained
 from mltable_lite.formats.statistics import chunk_bounds
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     from mltable_lite.expr import Bounds, Expr
@@ -32,12 +34,13 @@ class Stored:
     """A file's own schema. There is one object for each schema, so that what follows from it is found out once.
 
     Attributes:
-        schema: As Arrow sees it, without the file's metadata.
+        schema: As Arrow sees it, without views and without the file's metadata.
         pandas: What pandas wrote about its index and its types.
         fields: Its fields.
         paths: The dotted path of each column chunk.
-        int96: The paths of columns stored as INT96, the old timestamps.
-        leaves: The chunk of each path; `None` where a column called 'a.b' and the field b of a struct a share one.
+        int96: The columns that hold values stored as INT96, the old timestamps.
+        leaves: The chunk of each column that is one value a row, by the column's name.
+        dotted: Whether a column's name has a dot: the field b of a struct a has the path of a column called 'a.b'.
     """
 
     schema: pa.Schema
@@ -45,15 +48,13 @@ class Stored:
     fields: tuple[pa.Field, ...]
     paths: tuple[str, ...]
     int96: tuple[str, ...]
-    leaves: Mapping[str, int | None]
+    leaves: Mapping[str, int]
+    dotted: bool
 
     def chunks(self, names: Collection[str]) -> list[int]:
-        """Return the numbers of the column chunks that hold columns."""
-        return [
-            number
-            for number, path in enumerate(self.paths)
-            if path in names or ("." in path and any(path.startswith(name + ".") for name in names))
-        ]
+        """Return the numbers of the column chunks that are read for columns: those that hold them, and their likes."""
+        wanted = set(names)
+        return [number for number, path in enumerate(self.paths) if _within(path, wanted)]
 
     def bounds(self, footer: pq.FileMetaData, group: int, wanted: Sequence[pa.Field]) -> dict[str, Bounds]:
         """Return the bounds of fields of the table in a row group, by the table's names."""
@@ -104,8 +105,9 @@ def _described(file: InputFile, footer: pq.FileMetaData, alike: Stored | None) -
     except ARROW_ERRORS as error:
         raise explained(error, file.uri, "has no readable schema") from error
     pandas = (schema.metadata or {}).get(b"pandas")
+    schema = pa.schema([f.with_type(without_views(f.type)) for f in schema])
     if alike is not None:
-        return replace(alike, schema=schema.remove_metadata(), pandas=pandas, fields=tuple(schema))
+        return replace(alike, schema=schema, pandas=pandas, fields=tuple(schema))
     if len(set(schema.names)) < len(schema.names):
         twice = next(name for i, name in enumerate(schema.names) if name in schema.names[:i])
         raise UnsupportedFeatureError(
@@ -113,9 +115,23 @@ def _described(file: InputFile, footer: pq.FileMetaData, alike: Stored | None) -
             "Write the file with different names."
         )
     columns = [footer.schema.column(number) for number in range(footer.num_columns)]
-    paths = tuple(column.path for column in columns)
-    leaves: dict[str, int | None] = {}
-    for number, path in enumerate(paths):
-        leaves[path] = None if path in leaves else number
-    int96 = tuple(column.path for column in columns if column.physical_type == "INT96")
-    return Stored(schema.remove_metadata(), pandas, tuple(schema), paths, int96, leaves)
+    leaves = {
+        column.path: number
+        for number, column in enumerate(columns)
+        if column.name == column.path and not column.max_repetition_level
+    }
+    old = [column.path for column in columns if column.physical_type == "INT96"]
+    return Stored(
+        schema,
+        pandas,
+        tuple(schema),
+        paths=tuple(column.path for column in columns),
+        int96=tuple(name for name in schema.names if any(_within(path, {name}) for path in old)),
+        leaves=leaves,
+        dotted=any("." in name for name in schema.names),
+    )
+
+
+def _within(path: str, names: AbstractSet[str]) -> bool:
+    """Tell whether a dotted path is that of one of these columns, or of a field inside one."""
+    return path in names or ("." in path and any(path[:i] in names for i, c in enumerate(path) if c == "."))

@@ -2,7 +2,7 @@
 
 A byte range [start, stop) of a text file holds exactly the lines whose first byte lies inside it. So neighbouring
 ranges share nothing and miss nothing, whatever their sizes, and each can be read alone. Lines end with LF or CRLF;
-in a file whose beginning has CR and no LF, with CR.
+in a file whose beginning has CR and no LF, but in quoted fields, with CR.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,6 +27,9 @@ _FAMILIES = {
     "iso88591": "windows-1252",
     "windows1252": "windows-1252",
 }
+#: A quoted field: what stands before is no letter, so that it is a delimiter, whichever that is, or a line end. The last
+#: one may be cut off.
+_QUOTED = re.compile(rb'(?<!\w)"[^"]*(?:""[^"]*)*(?:"|\Z)')
 _MARKS = {
     "utf-8": codecs.BOM_UTF8,
     "utf-16-le": codecs.BOM_UTF16_LE,
@@ -43,7 +47,7 @@ class Codec:
         name: ``utf-8``, ``windows-1252``, ``utf-16-le``, ``utf-16-be``, ``utf-32-le`` or ``utf-32-be``.
         unit_bytes: Bytes of a code unit; lines start at multiples of it.
         mark_bytes: Length of the byte order mark at the file's start.
-        cr_only: Lines end with CR, because the file's beginning has CR and no LF.
+        cr_only: Lines end with CR, because the file's beginning has CR and no LF, but in quoted fields.
     """
 
     name: str
@@ -126,4 +130,19 @@ def decode_name(encoding: str, head: bytes) -> Codec:
 
 
 def _with_line_ends(codec: Codec, head: bytes) -> Codec:
-    return replace(codec, cr_only=codec.find(head, b"\r") >= 0 > codec.find(head, b"\n"))
+    return replace(codec, cr_only=_ends_with_cr(codec, head))
+
+
+def _ends_with_cr(codec: Codec, head: bytes) -> bool:
+    """Tell whether the lines of a text end with CR: it has some, and no LF, but inside quoted fields."""
+    if codec.find(head, b"\r") < 0:
+        return False
+    line_feed, quote = codec.find(head, b"\n"), codec.find(head, b'"')
+    if quote < 0 or 0 <= line_feed < quote:
+        return line_feed < 0
+    text = head if codec.unit_bytes == 1 else head.decode(codec.name, "ignore").encode()
+    first = text.find(b"\r")
+    if text.startswith(b"\r\n", first) and not text.count(b'"', 0, first) % 2:
+        return False  # as nearly always
+    bare = _QUOTED.sub(b"", text)
+    return b"\r" in bare and b"\n" not in bare

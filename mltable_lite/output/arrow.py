@@ -35,8 +35,8 @@ def restarting(query: Query, read: Callable[[Query], _T]) -> _T:
     while True:
         try:
             result = read(query)
-        except SchemaMismatchError:
-            if not query.widen():
+        except SchemaMismatchError as error:
+            if not query.widen(error.column):
                 raise
         else:
             warn(query)

@@ -71,6 +71,8 @@ def test_names_are_trimmed_and_values_are_not(tmp_path):
         ("\n\nx,2\n\n\ny,3\n\n", {"support_multi_line": True}, [["x", 2], ["y", 3]]),
         ("x,2\r\n\r\ny,3", {}, [["x", 2], ["y", 3]]),
         ("x,2\ry,3\r", {}, [["x", 2], ["y", 3]]),
+        ('x,2\r"l1\nl2",3\ry,4\r', {"support_multi_line": True}, [["x", 2], ["l1\nl2", 3], ["y", 4]]),
+        ('"l1\r\nl2",3\ry,4\r', {"support_multi_line": True}, [["l1\r\nl2", 3], ["y", 4]]),
         ("   \ny,3\n", {}, [["   ", None], ["y", 3]]),
         ("x\0y,2\n", {}, [["x\0y", 2]]),
         ("# c,2\n", {}, [["# c", 2]]),

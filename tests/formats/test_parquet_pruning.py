@@ -95,9 +95,17 @@ def test_int96_and_columns_without_statistics_are_never_skipped(tmp_path):
     assert kept(plain, where("a", "==", 7)) == [(0, 0)]
 
 
-def test_a_path_that_two_columns_share_is_never_used(tmp_path):
-    table = opened(tmp_path, {"a.b": [1], "a": [{"b": 7}]})
-    assert kept(table, where("a.b", "==", 7)) == [(0, 0)]
+@pytest.mark.parametrize("names", [("a.b", "a"), ("a", "a.b")])
+def test_of_a_path_that_two_columns_share_only_the_column_s_own_is_used(tmp_path, names):
+    columns = {"a.b": [1], "a": [{"b": 7}]}
+    table = opened(tmp_path, {name: columns[name] for name in names})
+    assert kept(table, where("a.b", "==", 1)) == [(0, 0)]
+    assert kept(table, where("a.b", "==", 7)) == []
+
+
+def test_a_struct_s_path_is_no_column_s(tmp_path):
+    table = opened(tmp_path, {"a": [{"b": None}], "a.b": [[{"c": 1}]]})
+    assert kept(table, Not(IsNull(Column("a.b")))) == [(0, 0)]
 
 
 floats = st.floats(allow_nan=True, width=32)

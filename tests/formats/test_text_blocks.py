@@ -135,6 +135,29 @@ def test_big_endian_without_a_mark_is_known_by_its_line_ends(tmp_path):
     assert read_block(file, Partition(0, 0, 0, 1000), "utf16").data.decode() == "a,é\n1,2\n"
 
 
+@pytest.mark.parametrize("encoding", ["utf8", "latin1", "utf16", "utf32"])
+@pytest.mark.parametrize(
+    ("text", "cr_only"),
+    [
+        ('a,b\r1,"x\ny"\r', True),
+        ('a,b\r1,"x\r\ny"\r', True),
+        ('"a\r\nb",c\r1,2\r', True),
+        ('"a","b"\r1,"x ""\n"" y"\r', True),
+        ('a 5",b 6"\r1,"x\ny"\r', True),
+        ('a,b\r1,"cut off\n', True),
+        ('a,b\r\n1,"x\ry"\r\n', False),
+        ('"a","b"\r\n1,"x\ry"\r\n', False),
+        ('"a\r\nb",c\r\n1,2\r\n', False),
+        ('a,b\n1,"x\ry"\n', False),
+        ('a 5",b\n1,x\ry\n2,"z"\n', False),
+        ('a,"x\ry"', False),
+    ],
+)
+def test_what_stands_in_quotes_does_not_tell_how_lines_end(text, cr_only, encoding):
+    codec = {"utf8": "utf-8"}.get(encoding, encoding)
+    assert decode_name(encoding, text.encode(codec)).cr_only == cr_only
+
+
 def test_latin1_is_windows_1252_and_undefined_bytes_pass(tmp_path):
     (file,) = write(tmp_path, bytes(range(0x80, 0xA0)) + b"\xe9\n")
     text = read_block(file, Partition(0, 0, 0, 100), "latin1").data.decode()
