@@ -1,4 +1,4 @@
-"""Arithmetic on Arrow arrays with Python's meaning: true division, floors, and errors instead of wrapped integers.
+"""Arithmetic on Arrow arrays with Python's meaning: true division, floors, rounding, and no integer that wraps.
 
 Integers are computed in int64, and must stay there; with a uint64 on one side they may go up to that type's end. Where
 the fast kernels overflow, the rows are computed once more as Python integers: exactly, or to tell which row is at fault.
@@ -38,6 +38,11 @@ _PYTHON: dict[str, Callable[[Any, Any], Any]] = {
 WIDE_INTEGER = pa.decimal256(20, 0)
 #: No int64 or uint64 has more bits; a power that surely has more is not computed at all.
 _MAX_BITS = 64
+#: Up to these float64 holds every integer, and every power of ten.
+_EXACT_INTEGER = 2**53
+_EXACT_POWER = 22
+#: A product below the first is off by less than the second.
+_PRECISE, _NEAR_HALF = 2**30, 1e-6
 
 
 def arithmetic(op: str, left: pa.Array, right: pa.Array, what: str, *, integer: bool) -> pa.Array:
@@ -75,7 +80,80 @@ def is_integer(arrow: pa.DataType) -> bool:
 
 def as_float(array: pa.Array) -> pa.Array:
     """Return numbers as float64, rounded to the nearest where they are finer."""
+    if _is.is_decimal(array.type):
+        return _decimals_as_float(array)
     return array.cast(pa.float64(), safe=False)
+
+
+def _decimals_as_float(array: pa.Array) -> pa.Array:
+    """Return decimals as the nearest float64. Arrow's cast multiplies by a power of ten that is rounded itself."""
+    bits, scale = array.type.bit_width, array.type.scale
+    word = np.dtype(f"<i{min(bits, 64) // 8}")
+    words = np.frombuffer(array.buffers()[1], word).reshape(-1, bits // 8 // word.itemsize)
+    words = words[array.offset : array.offset + len(array)].astype(np.int64)
+    digits, rest = words[:, 0], words[:, 1:]
+    # One rounding, that of the division, where both numbers are exact.
+    exact = (rest == (digits >> 63)[:, None]).all(axis=1)
+    exact &= (digits <= _EXACT_INTEGER) & (digits >= -_EXACT_INTEGER) & (abs(scale) <= _EXACT_POWER)
+    power = 10.0 ** min(abs(scale), _EXACT_POWER)
+    floats = digits / power if scale >= 0 else digits * power
+    others = pc.and_(array.is_valid(), pa.array(~exact))
+    result = pa.array(floats, pa.float64(), mask=np.asarray(array.is_null()))
+    if not pc.any(others, min_count=0).as_py():
+        return result
+    # Arrow reads texts with correct rounding.
+    texts = array.filter(others).cast(pa.string())
+    return pc.replace_with_mask(result, others, texts.cast(pa.float64()))
+
+
+def rounded(array: pa.Array, digits: int) -> pa.Array:
+    """Return numbers rounded to 0 to 15 digits after the point as Python's `round` does; integers as they are.
+
+    What counts is the exact value of the float64, which for 1.115 is below the half, and of two neighbours as near the
+    even one.
+    """
+    if is_integer(array.type):
+        return array
+    floats = as_float(array)
+    numbers, power = floats.to_numpy(zero_copy_only=False), 10.0**digits
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        product = numbers * power
+        result = np.rint(product)
+        clear = (np.abs(np.abs(product - result) - 0.5) > _NEAR_HALF) & (np.abs(product) < _PRECISE)
+        result /= power
+        if not clear.all():
+            result[~clear] = _rounded_exactly(numbers[~clear], power)
+    return pa.array(result, pa.float64(), mask=np.asarray(floats.is_null()))
+
+
+def _rounded_exactly(numbers: np.ndarray, power: float) -> np.ndarray:
+    product = numbers * power
+    error = _product_error(numbers, power, product)
+    whole = np.rint(product)
+    # The exact product is `product + error`. It rounds as `product` does, unless that is a half, or the error is one,
+    # neither of which `rint` could tell.
+    step = np.sign(error)
+    past = (np.abs(product - whole) == 0.5) & (step * (product - whole) > 0)  # noqa: PLR2004 - a half
+    half = (np.abs(error) == 0.5) & (whole % 2 == 1)  # noqa: PLR2004 - a half
+    whole = np.where(past | half, whole + step, whole)
+    # Beyond these, neighbours are further apart than what is rounded to.
+    large = (np.abs(product) > _EXACT_INTEGER) | ((np.abs(product) == _EXACT_INTEGER) & (step * product > 0))
+    return np.where(large | ~np.isfinite(numbers), numbers, whole / power)
+
+
+def _product_error(left: np.ndarray, right: float, product: np.ndarray) -> np.ndarray:
+    """Return what rounding took from a product. Source: Dekker 1971, by halves of 26 bits."""
+    splitter = 2.0**27 + 1
+    high = left * splitter
+    high = high - (high - left)
+    low = left - high
+    right_high = right * splitter
+    right_high = right_high - (right_high - right)
+    right_low = right - right_high
+    error: np.ndarray = low * right_low - (
+        ((product - high * right_high) - low * right_high) - high * right_low
+    )
+    return error
 
 
 def negate(array: pa.Array, what: str) -> pa.Array:

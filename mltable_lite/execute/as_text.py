@@ -4,15 +4,15 @@ Numbers have the fewest digits that give the same float64 back and no exponent; 
 datetimes are ISO 8601 in UTC with ``+00:00`` and a fraction of three, six or nine digits where there is one; lists
 look like ``[1, "x", null]``, records like ``{a: 1, b: c}``, bytes like ``[2 bytes]``.
 
-Source: the reference's texts. Where it has none, the text was chosen: times ``03:04:05.678``, durations in seconds
-``PT1.5S`` (ISO 8601), maps as records.
+Source: the reference's texts. Where it has none, the text was chosen: times ``03:04:05.678``, and ``27:46:40`` for one
+that is none of a day; durations in seconds ``PT1.5S`` (ISO 8601), maps as records.
 """
 
 from __future__ import annotations
 
 import json
 from decimal import Decimal
-from itertools import islice
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     Writer = Callable[[Any], Any]
 
 _UNIT_DIGITS = {"s": 0, "ms": 3, "us": 6, "ns": 9}
+_DAY_SECONDS = 86_400
+#: How Arrow writes what it cannot: datetimes beyond the years -32767 to 32767, times that are none of a day.
+_NOT_WRITTEN = "<value out of range"
 
 
 def as_text(array: pa.Array[Any], kind: Kind) -> pa.Array[Any]:
@@ -47,6 +50,17 @@ def decoded(array: Any) -> Any:
         else:
             array = array.dictionary_decode()
     return array
+
+
+def map_entries(array: Any) -> tuple[Any, Any, list[int]]:
+    """Return the keys and the values of all maps, and how many each map has.
+
+    No cast to lists, which are easier to take apart: of an array that was sliced, Arrow 26 makes a broken one where the
+    values have fields of type null, and may end the process.
+    """
+    ends = array.offsets.to_pylist() or [0]
+    keys, items = (part.slice(ends[0], ends[-1] - ends[0]) for part in (array.keys, array.items))
+    return keys, items, [end - start for start, end in pairwise(ends)]
 
 
 def _text(array: Any) -> Any:
@@ -86,7 +100,7 @@ def _without_trailing_zeros(texts: Any) -> Any:
 
 def _datetime(array: Any) -> Any:
     """Return the instants in UTC; a datetime without a zone counts as UTC."""
-    texts = array.cast(pa.timestamp(array.type.unit)).cast(pa.string())
+    texts = _temporal(array.cast(pa.timestamp(array.type.unit)))
     return _with_offset(pc.replace_substring(texts, " ", "T", max_replacements=1))
 
 
@@ -96,12 +110,38 @@ def _with_offset(texts: Any) -> Any:
 
 
 def _date(array: Any) -> Any:
-    return pc.binary_join_element_wise(array.cast(pa.date32()).cast(pa.string()), "T00:00:00+00:00", "")
+    return pc.binary_join_element_wise(_temporal(array.cast(pa.date32())), "T00:00:00+00:00", "")
 
 
 def _time(array: Any) -> Any:
+    return _without_trailing_zeros(_temporal(array))
+
+
+def _temporal(array: Any) -> Any:
+    """Return dates, times and datetimes as Arrow writes them, also where it does not."""
     texts = array.cast(pa.string())
-    return _without_trailing_zeros(texts)
+    beyond = pc.starts_with(texts, _NOT_WRITTEN)
+    if not pc.any(beyond, min_count=0).as_py():
+        return texts
+    ticks = array.filter(beyond).view(pa.int64() if array.type.bit_width > 32 else pa.int32())  # noqa: PLR2004 - bits
+    written = [_beyond(value, array.type) for value in ticks.to_pylist()]
+    return pc.replace_with_mask(texts, beyond, pa.array(written, pa.string()))
+
+
+def _beyond(ticks: int, kind: pa.DataType) -> str:
+    if pa.types.is_date(kind):
+        return str(np.datetime64(ticks, "D"))
+    if pa.types.is_time(kind):
+        return ("-" if ticks < 0 else "") + _clock(abs(ticks), _UNIT_DIGITS[kind.unit])
+    digits = _UNIT_DIGITS[kind.unit]
+    days, rest = divmod(ticks, _DAY_SECONDS * 10**digits)
+    return f"{np.datetime64(days, 'D')} {_clock(rest, digits)}"
+
+
+def _clock(ticks: int, digits: int) -> str:
+    seconds, fraction = divmod(ticks, 10**digits)
+    text = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+    return f"{text}.{fraction:0{digits}}" if digits else text
 
 
 def _duration(array: Any) -> Any:
@@ -146,13 +186,9 @@ def _texts(array: Any, *, quoted: bool) -> list[str]:
         counts = pc.list_value_length(array).fill_null(0).to_pylist()
         texts = [f"[{', '.join(islice(elements, count))}]" for count in counts]
     elif kind is Kind.MAP:
-        entries = array.cast(
-            pa.list_(pa.struct([array.type.key_field.with_name("k"), array.type.item_field]))
-        )
-        flat = pc.list_flatten(entries)
-        keys, values = (_texts(part, quoted=quoted) for part in flat.flatten())
+        *entries, counts = map_entries(array)
+        keys, values = (_texts(part, quoted=quoted) for part in entries)
         pairs = iter([f"{key}: {value}" for key, value in zip(keys, values, strict=True)])
-        counts = pc.list_value_length(entries).fill_null(0).to_pylist()
         texts = [f"{{{', '.join(islice(pairs, count))}}}" for count in counts]
     elif kind is Kind.STRUCT:
         names = [json.dumps(f.name, ensure_ascii=False) if quoted else f.name for f in array.type]

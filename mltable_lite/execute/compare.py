@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mltable_lite.execute.arithmetic import as_float
 from mltable_lite.expr.analyse import COMPARE
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ FLIPPED: dict[CompareOperator, CompareOperator] = {
     ">=": "<=",
 }
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_TICKS_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+TICKS_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _INT64 = range(-(2**63), 2**63)
 _is = pa.types
 
@@ -48,7 +49,7 @@ _is = pa.types
 def compare_literal(operator: CompareOperator, array: pa.Array, value: Value) -> pa.Array:
     """Return ``array operator value`` by value; null where the array is."""
     if compares_as_floats(array, value):
-        array = array.cast(pa.float64())
+        array = as_float(array)
     nearest, exact = floor_to(array.type, value)
     if nearest is None:
         # Less, or greater, than all values of the type: the sign of `exact` tells which.
@@ -98,7 +99,7 @@ def floor_to(arrow: pa.DataType, value: Value) -> tuple[pa.Scalar | None, int]:
         if _is.is_date32(arrow):
             days, rest = divmod(micros, 86_400 * 10**6)
             return pa.scalar(days, pa.int32()).cast(arrow), rest == 0
-        ticks, rest = divmod(micros * _TICKS_PER_SECOND[arrow.unit], 10**6)
+        ticks, rest = divmod(micros * TICKS_PER_SECOND[arrow.unit], 10**6)
         if ticks not in _INT64:
             return None, 1 if ticks > 0 else -1
         return pa.scalar(ticks, pa.int64()).cast(arrow), rest == 0
@@ -116,7 +117,7 @@ def contained(array: pa.Array, values: Sequence[Value]) -> pa.Array:
     elif _is.is_floating(array.type):
         numbers = [scalar.as_py() for scalar in scalars]
         # Arrow's hashing tells the two zeros apart.
-        zeros = [-0.0] if 0.0 in numbers else []
+        zeros = [0.0, -0.0] if 0.0 in numbers else []
         array, chosen = array.cast(pa.float64()), pa.array(numbers + zeros, pa.float64())
     else:
         chosen = pa.array([scalar.as_py() for scalar in scalars], array.type)
@@ -136,10 +137,8 @@ def compare_arrays(operator: CompareOperator, left: pa.Array, right: pa.Array) -
 
 def _common(array: pa.Array, other: pa.Array) -> pa.Array:
     """Return the array in a type that Arrow compares exactly with the other, where there is one."""
-    if _is.is_floating(other.type) and (_is.is_floating(array.type) or _is.is_decimal(array.type)):
-        return array.cast(pa.float64())
-    if _is.is_floating(array.type) and not _is.is_floating(other.type):
-        return array.cast(pa.float64())
+    if _is.is_floating(array.type) or (_is.is_floating(other.type) and _is.is_decimal(array.type)):
+        return as_float(array)
     if _is.is_date32(array.type) and _is.is_timestamp(other.type):
         return array.cast(pa.timestamp("s"))
     if _is.is_string(array.type) and _is.is_large_string(other.type):
@@ -149,7 +148,7 @@ def _common(array: pa.Array, other: pa.Array) -> pa.Array:
 
 def _exact_values(array: pa.Array) -> list[Any]:
     if _is.is_timestamp(array.type) or _is.is_duration(array.type) or _is.is_time(array.type):
-        factor = 10**9 // _TICKS_PER_SECOND[array.type.unit]
+        factor = 10**9 // TICKS_PER_SECOND[array.type.unit]
         ticks = array.view(pa.int32() if array.type.bit_width == 32 else pa.int64())  # noqa: PLR2004 - bits
         return [None if value is None else value * factor for value in ticks.to_pylist()]
     values: list[Any] = array.to_pylist()

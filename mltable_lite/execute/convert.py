@@ -83,12 +83,16 @@ def convert(
     Raises:
         ConversionError: A value is not boolean and the target has ``mismatch_as: error``.
         ArgumentError: A datetime format is not understood.
+        ValueError: The array holds what its type cannot, such as bytes that are no text.
     """
     kind = field_of(field).kind
     plain = decoded(array)
     out = output_field(field, target)
     converter = CONVERSIONS[target.name].get(kind, _fail)
-    parsed = converter(plain, target)
+    try:
+        parsed = converter(plain, target)
+    except (pa.ArrowException, UnicodeError) as error:
+        raise ValueError(f"column {column!r}: {error}") from error
     report = _Report(plain, kind, target, column, where)
     failed = np.flatnonzero(np.asarray(parsed.failed))
     if len(failed) and target.mismatch_as == "error":
@@ -227,8 +231,16 @@ def _float_to_int(array: Any, _: DataType) -> Parsed:
     )
 
 
-def _number_to_boolean(array: Any, _: DataType) -> Parsed:
-    """Return False for zero; NaN is True, as in Python."""
+def _number_to_boolean(array: Any, target: DataType) -> Parsed:
+    """Return False for zero; NaN is True, as in Python.
+
+    With own lists of texts the number's text is looked up; 0 and 1 need not stand there.
+    """
+    if target.true_values:
+        known = {*target.true_values, *target.false_values}
+        true, false = (*target.true_values, *({"1"} - known)), (*target.false_values, *({"0"} - known))
+        wider = replace(target, true_values=true, false_values=false)
+        return _string_to_boolean(as_text(array, field_of(pa.field("", array.type)).kind), wider)
     if pa.types.is_decimal(array.type):
         return _parsed(pc.not_equal(array, pa.scalar(Decimal(0), array.type)))
     wide = array.cast(pa.float64()) if pa.types.is_float16(array.type) else array

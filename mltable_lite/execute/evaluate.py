@@ -8,13 +8,23 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mltable_lite.errors import EvaluationError
-from mltable_lite.execute.arithmetic import WIDE_INTEGER, absolute, arithmetic, as_float, is_integer, negate
+from mltable_lite.execute.arithmetic import (
+    WIDE_INTEGER,
+    absolute,
+    arithmetic,
+    as_float,
+    is_integer,
+    negate,
+    rounded,
+)
 from mltable_lite.execute.compare import (
     FLIPPED,
+    TICKS_PER_SECOND,
     compare_arrays,
     compare_literal,
     compares_as_floats,
@@ -45,6 +55,8 @@ _TEXT_TESTS = {"startswith": pc.starts_with, "endswith": pc.ends_with, "contains
 _PYTHON_TESTS = {"startswith": str.startswith, "endswith": str.endswith, "contains": str.__contains__}
 _TEXT_CHANGES = {"lower": pc.utf8_lower, "upper": pc.utf8_upper, "strip": pc.utf8_trim_whitespace}
 _TIME_PARTS = {"year": pc.year, "month": pc.month, "day": pc.day, "hour": pc.hour}
+#: 30,000 years: Arrow reckons with somewhat more.
+_ARROW_SECONDS = 30_000 * 365 * 86_400
 
 
 def mask(expr: Expr, batch: pa.RecordBatch) -> pa.BooleanArray:
@@ -264,7 +276,7 @@ def _call(expr: Call, batch: pa.RecordBatch) -> pa.Array:
     if name in _TEXT_CHANGES:
         return _TEXT_CHANGES[name](first)
     if name in _TIME_PARTS:
-        return _TIME_PARTS[name](first.cast(pa.timestamp("s")) if _is.is_date32(first.type) else first)
+        return _time_part(name, first)
     if name == "matches":
         return _matches(expr, first)
     if name == "length":
@@ -272,11 +284,29 @@ def _call(expr: Call, batch: pa.RecordBatch) -> pa.Array:
     if name == "abs":
         return absolute(first, to_text(expr))
     assert name == "round"
-    if is_integer(first.type):
-        return first
     digits = expr.arguments[1] if len(expr.arguments) > 1 else Literal(0)
     assert isinstance(digits, Literal)
-    return pc.round(as_float(first), digits.value, round_mode="half_to_even")
+    assert isinstance(digits.value, int)
+    return rounded(first, digits.value)
+
+
+def _time_part(name: str, array: pa.Array) -> pa.Array:
+    """Return a part of dates or datetimes. Arrow's years have 16 bits and wrap around; NumPy's do not."""
+    if _is.is_date32(array.type):
+        array = array.cast(pa.timestamp("s"))
+    ends = pc.min_max(array.view(pa.int64())).as_py()
+    most = _ARROW_SECONDS * TICKS_PER_SECOND[array.type.unit]
+    if ends["min"] is None or (-most < ends["min"] and ends["max"] < most):
+        return _TIME_PARTS[name](array)
+    moments = array.to_numpy(zero_copy_only=False)
+    months = moments.astype("datetime64[M]").astype(np.int64)
+    parts = {
+        "year": months // 12 + 1970,
+        "month": months % 12 + 1,
+        "day": (moments.astype("datetime64[D]") - moments.astype("datetime64[M]")).astype(np.int64) + 1,
+        "hour": moments.astype("datetime64[h]").astype(np.int64) % 24,
+    }
+    return pa.array(parts[name], pa.int64(), mask=np.isnat(moments))
 
 
 def _matches(expr: Call, array: pa.Array) -> pa.Array:

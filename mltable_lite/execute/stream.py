@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mltable_lite.errors import EvaluationError, Notices
+from mltable_lite.errors import DataError, EvaluationError, MLTableError, Notices
 from mltable_lite.execute.evaluate import mask
 from mltable_lite.execute.sampling import row_keys, sample_mask
 from mltable_lite.formats.file_table import FILE_NUMBER
@@ -88,7 +88,21 @@ class FileValues(Protocol):
 
 
 def row_wise_stage(node: Plan, catalogue: FileValues) -> Stage:
-    """Return what a row-wise node of a bound plan does to each block."""
+    """Return what a row-wise node of a bound plan does to each block; what the data has wrong is told with the file."""
+    stage = _stage_of(node, catalogue)
+
+    def told(block: Block, notices: Notices) -> Block:
+        try:
+            return stage(block, notices)
+        except (MLTableError, MemoryError):
+            raise
+        except (pa.ArrowException, ValueError) as error:
+            raise DataError(f"{block.file.uri}, partition {block.partition.number}: {error}") from error
+
+    return told
+
+
+def _stage_of(node: Plan, catalogue: FileValues) -> Stage:
     match node:
         case Filter():
             predicate = node.predicate

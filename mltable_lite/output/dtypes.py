@@ -4,6 +4,10 @@ pandas has no nulls in its NumPy integers and booleans, so a whole frame's dtype
 nulls are float64, or Int64 where digits would be lost, and booleans with nulls are objects. Here that is decided from
 metadata, or for text from the first rows. A piece that does not fit what was decided is an error; nothing is changed to
 make it fit.
+
+Only the categories of a categorical column cannot be known before all of it is read. Each piece has its own, of the
+dtype of the values and never ordered, as an order is one of all categories: dask joins such pieces to a categorical
+column, and so does `pandas.api.types.union_categoricals`; `pandas.concat` makes texts of those that differ.
 """
 
 from __future__ import annotations
@@ -78,6 +82,8 @@ class Dtypes:
         frame = piece_to_dataframe(batches, self.schema, self.backend, options)
         misfits = {}
         for field in self.schema:
+            if pt.is_dictionary(field.type) and self.backend != "pyarrow" and field.name in frame.columns:
+                frame[field.name] = frame[field.name].cat.as_unordered()
             known = self.backend is not None or field.name in self.fixed or field.name not in frame.columns
             if not known and _depends_on_values(field.type) and (misfit := self._fit(frame, field)):
                 misfits[field.name] = misfit

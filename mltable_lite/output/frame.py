@@ -2,7 +2,7 @@
 
 Columns are allocated once and filled in place, by several threads: what most readers lose is not decoding but the page
 faults of fresh memory, and here each page of the frame is touched once. Text stays in Arrow's buffers, where pandas
-keeps it; what has no NumPy form (dates, decimals, lists) is collected and converted at the end.
+keeps it; what has no NumPy form (dates, decimals, lists) is collected and converted at the end, by `objects`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.types as pt
 
 from mltable_lite.execute.width import SMALL_ROWS
+from mltable_lite.output.objects import as_objects, check_zone, naming
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,12 +49,17 @@ class FrameBuilder:
             column.resize(rows, kept)
 
     def frame(self) -> pd.DataFrame:
-        """Return the frame; the builder is used up."""
+        """Return the frame; the builder is used up.
+
+        Raises:
+            ConversionError: Neither Python nor pandas has an object for a value.
+        """
         import pandas as pd
 
         columns = {}
         for name in self._names:
-            columns[name] = self._columns.pop(0).finish()
+            with naming(name):
+                columns[name] = self._columns.pop(0).finish()
         # Not copied into one block per dtype: that would touch all memory once more.
         return pd.DataFrame(columns, index=pd.RangeIndex(self.rows), copy=False)
 
@@ -111,6 +117,7 @@ class _Numbers(_Allocated):
         import pandas as pd
 
         if pt.is_timestamp(self.kind) and self.kind.tz:
+            check_zone(self.kind.tz)
             return pd.DatetimeIndex(self.values, copy=False).tz_localize("UTC").tz_convert(self.kind.tz)
         return self.values
 
@@ -165,25 +172,37 @@ class _Collected:
         self.arrays.append((row, array if fits else array.cast(self.kind)))
 
     def finish(self) -> Any:
+        return as_objects(self._whole())
+
+    def _whole(self) -> pa.ChunkedArray:
         self.arrays.sort(key=lambda item: item[0])
         chunks: list[pa.Array] = []
         for kind, run in groupby((array for _, array in self.arrays), key=attrgetter("type")):
-            chunks += pa.chunked_array(list(run), kind).cast(self.kind).chunks
-        whole = pa.chunked_array(chunks, self.kind)
+            # A cast to the same type is not for nothing: Arrow 26 loses rows of nulls in a record that was sliced.
+            arrays = list(run)
+            chunks += arrays if kind == self.kind else pa.chunked_array(arrays, kind).cast(self.kind).chunks
         self.arrays = []
-        return _objects(whole) if _holds_struct(self.kind) else whole.to_pandas()
+        return pa.chunked_array(chunks, self.kind)
 
 
-def _objects(column: pa.ChunkedArray) -> np.ndarray:
-    """Return dicts, and arrays of them. Arrow's own conversion makes floats of integers beside a null."""
-    objects = np.empty(len(column), dtype=object)
-    for row, value in enumerate(column.to_pylist()):
-        objects[row] = np.array([*value, None], dtype=object)[:-1] if isinstance(value, list) else value
-    return objects
+class _Categories(_Collected):
+    """What a dictionary encodes. The categories have the dtype of the values, also where there are none."""
+
+    def finish(self) -> Any:
+        import pandas as pd
+
+        whole = self._whole().unify_dictionaries()
+        dictionary = whole.chunk(0).dictionary if whole.num_chunks else pa.nulls(0, self.kind.value_type)
+        values = _column_of(self.kind.value_type, len(dictionary))
+        values.put(dictionary, 0)
+        codes = np.concatenate([np.empty(0, np.int32), *map(_codes, whole.chunks)])
+        return pd.Categorical.from_codes(codes, pd.Index(values.finish()), ordered=self.kind.ordered)
 
 
-def _holds_struct(kind: pa.DataType) -> bool:
-    return pt.is_struct(kind) or any(_holds_struct(kind.field(i).type) for i in range(kind.num_fields))
+def _codes(array: pa.DictionaryArray) -> np.ndarray:
+    wide = pa.int32() if array.type.index_type.bit_width < 32 else pa.int64()  # noqa: PLR2004 - bits
+    codes: np.ndarray = array.indices.cast(wide).fill_null(-1).to_numpy(zero_copy_only=False)
+    return codes
 
 
 def _column_of(kind: pa.DataType, rows: int) -> _Numbers | _Counted | _Collected:
@@ -191,4 +210,4 @@ def _column_of(kind: pa.DataType, rows: int) -> _Numbers | _Counted | _Collected
         return _Numbers(kind, rows)
     if pt.is_integer(kind) or pt.is_boolean(kind):
         return _Counted(kind, rows)
-    return _Collected(kind)
+    return _Categories(kind) if pt.is_dictionary(kind) else _Collected(kind)

@@ -52,7 +52,9 @@ def iter_frames(
     backend: DtypeBackend | None,
     options: StorageOptions,
 ) -> Iterator[pd.DataFrame]:
-    """Return an iterator of frames of so many rows, the last one of fewer; all have the same dtypes.
+    """Return an iterator of frames of so many rows, the last one of fewer.
+
+    All have the same dtypes, but for the categories of categorical columns, which are those of each piece; see `dtypes`.
 
     Raises:
         ArgumentError: The backend is another word.

@@ -32,13 +32,14 @@ def to_dataframe(query: Query, backend: DtypeBackend | None, options: StorageOpt
 
     Raises:
         ArgumentError: The backend is another word.
+        ConversionError: Neither Python nor pandas has an object for a value.
     """
     check_backend(backend)
     if backend is None:
         frame = restarting(query, _fill)
     else:
         batches = restarting(query, lambda query: list(query.batches()))
-        frame = pa.Table.from_batches(batches, _plain(query.schema)).to_pandas(types_mapper=_mapper(backend))
+        frame = _with_backend(batches, query.schema, backend)
     return _as_noted(frame, query.schema, options)
 
 
@@ -49,12 +50,7 @@ def piece_to_dataframe(
     options: StorageOptions,
 ) -> pd.DataFrame:
     """Return some rows of a table as a DataFrame, as `to_dataframe` returns all of them."""
-    if backend is None:
-        builder = FrameBuilder(schema, sum(batch.num_rows for batch in batches))
-        builder.put(batches, 0)
-        frame = builder.frame()
-    else:
-        frame = pa.Table.from_batches(batches, _plain(schema)).to_pandas(types_mapper=_mapper(backend))
+    frame = _built(batches, schema) if backend is None else _with_backend(batches, schema, backend)
     return _as_noted(frame, schema, options)
 
 
@@ -80,8 +76,29 @@ def _fill(query: Query) -> pd.DataFrame:
     return fill_as_rows_come(query)
 
 
-def _plain(schema: pa.Schema) -> pa.Schema:
-    return schema.remove_metadata()
+def _built(batches: Sequence[pa.RecordBatch], schema: pa.Schema) -> pd.DataFrame:
+    builder = FrameBuilder(schema, sum(batch.num_rows for batch in batches))
+    builder.put(batches, 0)
+    return builder.frame()
+
+
+def _with_backend(
+    batches: Sequence[pa.RecordBatch], schema: pa.Schema, backend: DtypeBackend
+) -> pd.DataFrame:
+    """Return a frame of a backend's dtypes; columns that it has none for are as without a backend."""
+    import pandas as pd
+
+    schema = schema.remove_metadata()
+    rest = [] if backend == "pyarrow" else [field for field in schema if field.type not in _nullable()]
+    names = [field.name for field in rest]
+    table = pa.Table.from_batches(batches, schema)
+    mapper = pd.ArrowDtype if backend == "pyarrow" else _nullable().get
+    frame: pd.DataFrame = table.drop_columns(names).to_pandas(types_mapper=mapper)
+    if not rest:
+        return frame
+    others = _built([batch.select(names) for batch in batches], pa.schema(rest))
+    columns = {name: (others if name in names else frame)[name] for name in schema.names}
+    return pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows), copy=False)
 
 
 def _as_noted(frame: pd.DataFrame, schema: pa.Schema, options: StorageOptions) -> pd.DataFrame:
@@ -124,12 +141,11 @@ def _streams(column: pd.Series[Any], options: StorageOptions) -> pd.Series[Any]:
     return pd.Series(values, index=column.index, dtype=object)
 
 
-def _mapper(backend: DtypeBackend) -> Any:
+def _nullable() -> dict[pa.DataType, Any]:
+    """Return the Arrow types that pandas has a nullable dtype for."""
     import pandas as pd
 
-    if backend == "pyarrow":
-        return pd.ArrowDtype
-    nullable = {
+    return {
         pa.bool_(): pd.BooleanDtype(),
         pa.float32(): pd.Float32Dtype(),
         pa.float64(): pd.Float64Dtype(),
@@ -144,4 +160,3 @@ def _mapper(backend: DtypeBackend) -> Any:
         pa.uint32(): pd.UInt32Dtype(),
         pa.uint64(): pd.UInt64Dtype(),
     }
-    return nullable.get

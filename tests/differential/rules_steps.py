@@ -262,6 +262,13 @@ def _conversion(target: Any, value: Any, theirs: Any, our: Any, ours: Column) ->
         return "row-path-uint64" if theirs in (wrapped, float(wrapped), str(wrapped)) else None
     if isinstance(value, bool) and target in ("int", "float") and theirs is None and our == int(value):
         return "convert-bool-number"
+    if (
+        isinstance(target, dict)
+        and "boolean" in target
+        and isinstance(value, (int, float))
+        and theirs == (value != 0)
+    ):
+        return "convert-bool-lists"
     return (
         _conversion_to_date(target, value, theirs, our)
         if isinstance(target, dict) and "datetime" in target

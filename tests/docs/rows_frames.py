@@ -119,6 +119,8 @@ def columns_follow_rows(make):
 def records_keep_integers(make):
     assert read(make.json('{"a":{"x":1}};{"a":null}'))["a"][0] == {"x": 1}
     assert type(read(make.json('{"a":{"x":1}};{"a":null}'))["a"][0]["x"]) is int
+    lists = read(make.json('{"a":[9007199254740993]};{"a":[1,null]}'))["a"]
+    assert [array.tolist() for array in lists] == [[9007199254740993], [1, None]]
 
 
 @row("every-column-of-a-file")

@@ -163,6 +163,16 @@ def convert_bool_number(make):
     assert values(table, "a") + values(table, "b") == [1, 0.0]
 
 
+@row("convert-bool-lists")
+def convert_bool_lists(make):
+    table = make.csv("a\n0\n1\n2\n")
+    lists = DataType.to_bool(["1"], ["0"])
+    assert values(table.convert_column_types({"a": lists}), "a", ConversionWarning) == [False, True, None]
+    with pytest.raises(errors.ConversionError, match="2 is not boolean"):
+        read(table.convert_column_types({"a": DataType.to_bool(["1"], ["0"], "error")}))
+    assert values(table.convert_column_types({"a": "boolean"}), "a") == [False, True, True]
+
+
 @row("convert-bool-error")
 def convert_bool_error(make):
     with pytest.raises(errors.ConversionError, match="'x'"):

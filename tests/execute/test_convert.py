@@ -7,11 +7,13 @@ import math
 from decimal import Decimal
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mltable_lite.errors import ArgumentError, ConversionError, ConversionWarning, Notices
+import mltable_lite as mltable
+from mltable_lite.errors import ArgumentError, ConversionError, ConversionWarning, DataError, Notices
 from mltable_lite.execute.convert import CONVERSIONS, convert, output_field
 from mltable_lite.formats.streams import is_stream, stream_field
 from mltable_lite.types import DataType, Kind
@@ -201,6 +203,29 @@ def test_a_number_is_false_when_zero():
     ]
 
 
+def test_own_lists_are_asked_for_the_text_of_a_number():
+    target = DataType.to_bool(["1", "2.5"], ["0"])
+    for array in (
+        pa.array([1, 0, 2, None]),
+        pa.array([1.0, 0.0, 2.0, None], pa.float32()),
+        pa.array([Decimal("1.00"), Decimal(0), Decimal(2), None]),
+    ):
+        result, notices = run(array, target)
+        assert result.to_pylist() == [True, False, None, None]
+        assert len(notices) == 1
+        assert "1 values are not boolean (true: '1', '2.5'; false: '0')" in notices[0]
+        assert "first: 2 at a.csv line 4" in notices[0]
+        with pytest.raises(ConversionError, match="line 4: column 'v': 2 is not boolean"):
+            run(array, DataType.to_bool(["1"], ["0"], "error"))
+        assert values(array, DataType.to_bool(["1"], ["0"], "true")) == [True, False, True, None]
+    assert values(pa.array([2.5, 0]), target) == [True, False]
+    assert values(pa.array([True, False]), target) == [True, False]
+    words = DataType.to_bool(["yes"], ["no"])
+    assert values(pa.array([0, 1]), words) == [False, True]
+    assert values(pa.array([0.0, 1.0]), DataType.to_bool(["0"], ["1"])) == [True, False]
+    assert run(pa.array([0, 1, 2]), words)[0].to_pylist() == [False, True, None]
+
+
 # --------------------------------------------------------------------------- booleans from text
 def test_mismatch_as_error_raises_and_names_the_value_and_the_place():
     target = DataType.to_bool(["yes"], ["no"], "error")
@@ -230,6 +255,33 @@ def test_a_mismatch_without_choice_is_null_and_told():
 
 
 # --------------------------------------------------------------------------- bytes
+BROKEN = pa.Array.from_buffers(
+    pa.string(), 1, [None, pa.array([0, 1], pa.int32()).buffers()[1], pa.py_buffer(b"\xff")]
+)
+
+
+@pytest.mark.parametrize("target", ["int", "float", "boolean", "datetime"])
+@pytest.mark.parametrize("steps", ["in the scan", "above it"])
+def test_bytes_that_are_no_text_are_an_error_that_names_file_and_column(tmp_path, target, steps):
+    pq.write_table(pa.table({"v": BROKEN}), tmp_path / "t.parquet")
+    table = mltable.from_parquet_files([{"folder": str(tmp_path)}])
+    table = table if steps == "in the scan" else table.take(1)
+    for read in (
+        table.convert_column_types({"v": TARGETS[target]}).to_arrow_table,
+        lambda: table.convert_column_types({"v": TARGETS[target]}).to_dask_dataframe().compute(),
+    ):
+        with pytest.raises(DataError, match=r"t\.parquet, partition 0: column 'v': .*UTF8"):
+            read()
+    with pytest.raises(DataError, match=r"t\.parquet, partition 0: .*UTF8"):
+        table.filter("lower(v) == 'a'").to_arrow_table()
+
+
+def test_a_datetime_beyond_the_years_of_arrow_has_its_text():
+    far = pa.array([10**18, None], pa.int64()).view(pa.timestamp("us"))
+    assert values(far, "string") == ["33658-09-27T01:46:40+00:00", None]
+    assert "first: 33658-09-27T01:46:40+00:00 at a.csv line 2" in run(far, "int")[1][0]
+
+
 def test_bytes_as_text_are_told():
     result, notices = run(pa.array([b"ab", b"", None], pa.binary_view()), "string")
     assert result.to_pylist() == ["[2 bytes]", "[0 bytes]", None]

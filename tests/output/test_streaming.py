@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pandas.api.types import union_categoricals
 from pandas.testing import assert_frame_equal
 from test_matrix import STEPS, table, write
 
@@ -70,6 +71,39 @@ def test_frames_have_one_dtype_though_only_one_has_nulls(tmp_path):
     made = mltable.from_parquet_files([{"folder": str(tmp_path)}])
     assert [str(frame.dtypes["x"]) for frame in made.iter_pandas(2)] == ["float64", "float64"]
     assert [str(frame.dtypes["ok"]) for frame in made.iter_pandas(2)] == ["object", "object"]
+
+
+def test_a_file_with_a_column_of_type_null_foretells_nulls(tmp_path):
+    pq.write_table(pa.table({"i": [1, 2], "b": [True, False]}), tmp_path / "1.parquet")
+    pq.write_table(pa.table({"i": pa.nulls(2), "b": pa.nulls(2)}), tmp_path / "2.parquet")
+    made = mltable.from_parquet_files([{"folder": str(tmp_path)}])
+    frames = list(made.iter_pandas(1))
+    assert [str(frame["i"].dtype) for frame in frames] == ["float64"] * 4
+    assert [str(frame["b"].dtype) for frame in frames] == ["object"] * 4
+    assert_frame_equal(pd.concat(frames), made.to_pandas_dataframe())
+    computed = made.to_dask_dataframe(partition_bytes=1).compute()
+    assert_frame_equal(computed.reset_index(drop=True), made.to_pandas_dataframe())
+    assert made.filter("i is None").count_rows() == 2
+    assert made.filter("i > 1").count_rows() == 1
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_pieces_of_a_categorical_column_have_categories_of_one_dtype(tmp_path, ordered):
+    for number, words in enumerate((["b", "a"], ["c", None, "b"], [None])):
+        array = pa.array(words, pa.string()).dictionary_encode()
+        encoded = pa.DictionaryArray.from_arrays(array.indices, array.dictionary, ordered=ordered)
+        pq.write_table(pa.table({"i": range(len(words)), "v": encoded}), tmp_path / f"{number}.parquet")
+    pq.write_table(pa.table({"i": [0]}), tmp_path / "3.parquet")
+    made = mltable.from_parquet_files([{"folder": str(tmp_path)}])
+    expected = ["b", "a", "c", None, "b", None, None]
+    frames = list(made.iter_pandas(1))
+    for dtype in (frame["v"].dtype for frame in frames):
+        assert (dtype, str(dtype.categories.dtype), dtype.ordered) == ("category", "str", False)
+    joined = union_categoricals([frame["v"] for frame in frames])
+    computed = made.to_dask_dataframe(partition_bytes=1).compute()["v"]
+    for column in (joined, pd.concat(frames)["v"], computed):
+        assert [None if pd.isna(value) else value for value in column] == expected
+    assert computed.dtype == "category"
 
 
 def test_a_null_that_nothing_foretold_is_an_error(tmp_path):
