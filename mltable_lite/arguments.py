@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import PurePath
 from typing import Any
 
 from mltable_lite.errors import ArgumentError, ArgumentTypeError, did_you_mean
 from mltable_lite.spec import model
+from mltable_lite.spec.hints import type_meant
+from mltable_lite.spec.parse import drawn_seed
 from mltable_lite.types import DataType, MLTableSaveOverwriteOption
 
 _INT64_MAX = 2**63 - 1
@@ -19,6 +22,10 @@ _NAMED_TYPES = {
     "string": DataType.to_string(),
     "boolean": DataType.to_bool(),
     "stream_info": DataType.to_stream(),
+}
+_TYPES_WITH_OPTIONS: dict[str, Callable[..., DataType]] = {
+    "datetime": DataType.to_datetime,
+    "boolean": DataType.to_bool,
 }
 
 
@@ -90,7 +97,9 @@ def percent(function: str, value: object) -> float:
 
 
 def seed(function: str, value: object) -> int:
-    """Return a seed: an integer from 0 that fits 64 bits."""
+    """Return a seed: an integer from 0 that fits 64 bits; one that is drawn now for `None`."""
+    if value is None:
+        return drawn_seed()
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _INT64_MAX:
         raise ArgumentError(
             f"{function}: seed={value!r} is not accepted; the seed must be an integer from 0."
@@ -149,15 +158,25 @@ def conversions(value: object) -> tuple[model.Conversion, ...]:
 
 
 def data_type(value: object) -> DataType:
-    """Return a `DataType` given as one or as a word."""
+    """Return a `DataType` given as one, as a word, or as the mapping that YAML has for a type with options."""
     if isinstance(value, DataType):
         return value
     if isinstance(value, str) and value in _NAMED_TYPES:
         return _NAMED_TYPES[value]
-    hint = did_you_mean(value, _NAMED_TYPES) if isinstance(value, str) else ""
+    if isinstance(value, Mapping) and len(value) == 1:
+        ((name, options),) = value.items()
+        if name in _TYPES_WITH_OPTIONS and isinstance(options, Mapping):
+            with suppress(TypeError):  # another option than there are
+                return _TYPES_WITH_OPTIONS[name](**options)
+    hint = ""
+    if isinstance(value, str):
+        meant = type_meant(value)
+        hint = f" Did you mean {meant!r}?" if meant in _NAMED_TYPES else did_you_mean(value, _NAMED_TYPES)
+        if meant == "datetime":
+            hint = " A datetime needs its formats: DataType.to_datetime(['%Y-%m-%d'])."
     raise ArgumentError(
-        f"{value!r} is not a column type; use a DataType, for example DataType.to_int(), or one of "
-        f"{', '.join(_NAMED_TYPES)}.{hint}"
+        f"{value!r} is not a column type; use a DataType, for example DataType.to_int() or "
+        f"DataType.to_datetime('%Y-%m-%d'), or one of {', '.join(_NAMED_TYPES)}.{hint}"
     )
 
 

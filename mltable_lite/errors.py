@@ -7,8 +7,10 @@ for the reference and plain Python both catch it. A text says: where - what was 
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+from mltable_lite.masking import masked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -36,10 +38,18 @@ def _restore(cls: type[MLTableError], args: tuple[Any, ...], state: dict[str, An
 
 
 class MLTableError(Exception):
-    """The root of every error that mltable_lite raises on purpose."""
+    """The root of every error that mltable_lite raises on purpose. Its text holds no credential."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(masked(each) if isinstance(each, str) else each for each in args))
 
     def __str__(self) -> str:
         return str(self.args[0]) if self.args else ""
+
+    def put_before(self, where: str) -> None:
+        """Begin the text with where the cause stands (``MLTable:4``), unless that is not known."""
+        if where:
+            self.args = (f"{where} {self}", *self.args[1:])
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Subclasses take facts, not a text: rebuild from the finished text, so that errors cross processes.
@@ -61,20 +71,25 @@ class ArgumentTypeError(UserErrorException, TypeError):
 # --------------------------------------------------------------------------- the MLTable file
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One thing wrong in a spec: where it stands and what would be right. Lines and columns count from 1."""
+    """One thing wrong in a spec: where it stands and what would be right. Lines and columns count from 1.
+
+    `in_filter` tells that it is about the syntax of a filter.
+    """
 
     message: str
     line: int | None = None
     column: int | None = None
     key: str = ""
+    in_filter: bool = False
 
     def text(self, source: str) -> str:
-        """Return ``MLTable:6:7 key: message``."""
+        """Return ``MLTable:6:7 key: message``; further lines of the message are indented as an error shows issues."""
         place = source + (f":{self.line}:{self.column}" if self.line is not None else "")
-        return f"{place} {self.key + ': ' if self.key else ''}{self.message}"
+        message = self.message.replace("\n", "\n  ")
+        return f"{place} {self.key + ': ' if self.key else ''}{message}".strip()
 
 
-class SpecError(UserErrorException, ValueError):
+class SpecError(ArgumentError):
     """The MLTable file is not a valid spec; `issues` holds all that is wrong, in file order."""
 
     def __init__(self, source: str, issues: Sequence[Issue], title: str = "") -> None:
@@ -83,6 +98,16 @@ class SpecError(UserErrorException, ValueError):
         count = "1 issue" if len(issues) == 1 else f"{len(issues)} issues"
         title = title or f"Given MLTable does not adhere to the MLTable schema, {count}:"
         super().__init__("\n".join([title, *("  " + issue.text(source) for issue in issues)]))
+
+    @staticmethod
+    def of(source: str, issues: Sequence[Issue], title: str = "") -> SpecError:
+        """Return the error of these issues: one that is a `FilterSyntaxError`, too, where a filter is among them."""
+        kind = FilterSpecError if any(issue.in_filter for issue in issues) else SpecError
+        return kind(source, issues, title)
+
+    def without_places(self, title: str) -> SpecError:
+        """Return the same about values that a caller gave: no file, no lines."""
+        return SpecError("", [replace(issue, line=None, column=None) for issue in self.issues], title)
 
 
 class MLTableNotFoundError(UserErrorException, FileNotFoundError):
@@ -170,6 +195,10 @@ class FilterSyntaxError(UserErrorException, ValueError):
     """A filter's text is not in the filter language."""
 
 
+class FilterSpecError(SpecError, FilterSyntaxError):
+    """The MLTable file is not a valid spec, and a filter in it is not in the filter language."""
+
+
 class FilterTypeError(UserErrorException, TypeError):
     """A filter compares or combines kinds of values that do not go together.
 
@@ -193,7 +222,7 @@ class EvaluationError(UserErrorException, ArithmeticError):
 
 
 class ConversionError(UserErrorException, ValueError):
-    """A value cannot be converted and the table asks for an error."""
+    """A value cannot be converted: the table asks for an error, or the output has nothing to hold it."""
 
 
 # --------------------------------------------------------------------------- warnings
@@ -234,7 +263,7 @@ class PrecisionWarning(MLTableWarning):
 
 
 class SkippedFilesWarning(MLTableWarning):
-    """Files were left out because the table asks to ignore what does not match."""
+    """Files were left out: those that the table asks to ignore, or a Delta log that is not read."""
 
 
 class DataChangedWarning(MLTableWarning):

@@ -12,8 +12,10 @@ from enum import Enum
 from typing import Any
 
 from mltable_lite import arguments
-from mltable_lite.errors import ArgumentError, StrictModeError, did_you_mean
+from mltable_lite.errors import ArgumentError, ArgumentTypeError, StrictModeError, did_you_mean
 from mltable_lite.spec import TableSpec, model, parse_text
+from mltable_lite.spec.datetime_format import moment
+from mltable_lite.spec.rules import MEANING, Rules, of_text
 from mltable_lite.storage import locate
 from mltable_lite.storage.options import StorageOptions
 from mltable_lite.table import MLTable
@@ -39,6 +41,22 @@ _ENCODINGS = {
 }
 
 
+def _filter(text: str) -> object:
+    from mltable_lite.expr import parse
+
+    return parse(text)
+
+
+def _partition_format(text: str) -> object:
+    from mltable_lite.plan.partition_format import compile_format
+
+    return compile_format(text)
+
+
+#: What `load` asks of the texts in an MLTable file. The languages are loaded with the first file that speaks them.
+_RULES: Rules = {**MEANING, "filter": of_text(_filter), "partition_format": of_text(_partition_format)}
+
+
 def load(
     uri: str | os.PathLike[str],
     storage_options: Mapping[str, Any] | None = None,
@@ -57,19 +75,19 @@ def load(
 
     Raises:
         MLTableNotFoundError: There is no MLTable file.
-        SpecError: The file is not valid; the text lists every issue with line and column.
+        SpecError: The file is not valid; the text lists every issue with line and column. Where the syntax of a filter
+            is among them it is a FilterSyntaxError, too.
+        ArgumentError: Another argument is not accepted.
 
     Example:
         >>> import mltable_lite as mltable
         >>> mltable.load("docs/examples/taxi").show(2).shape[0]
         2
     """
-    options = StorageOptions(
-        {**(storage_options or {}), **({"ml_client": ml_client} if ml_client is not None else {})}
-    )
+    strictly = _strict("load", strict)
+    options = _options("load", storage_options, **({} if ml_client is None else {"ml_client": ml_client}))
     found = locate.read_mltable(uri, options)
-    spec, notices = parse_text(found.text, source=found.source, base=found.base)
-    strictly = _strict(strict)
+    spec, notices = parse_text(found.text, source=found.source, base=found.base, rules=_RULES)
     for notice in notices:
         if strictly:
             raise StrictModeError(
@@ -117,7 +135,7 @@ def from_delimited_files(
         encoding: An `MLTableFileEncoding` member or its name.
         include_path_column: Whether the first column is ``Path``, the file of each row.
         infer_column_types: Whether types are guessed from the first 200 rows; or a mapping with ``sample_size`` and
-            ``column_type_overrides`` (column name to type).
+            ``column_type_overrides``: column names to types, or a list of ``columns`` and ``column_type`` as in YAML.
         storage_options: Options for the storage, as fsspec takes them.
         strict: Raise where there would be a warning.
 
@@ -144,7 +162,22 @@ def from_parquet_files(
     storage_options: Mapping[str, Any] | None = None,
     strict: bool | None = None,
 ) -> MLTable:
-    """Return a table over Parquet files; several schemas are united by name where nothing is lost."""
+    """Return a table over Parquet files; several schemas are united by name where nothing is lost.
+
+    Args:
+        paths: Mappings with one key: file, folder (recursive) or pattern. Local paths belong to the working directory.
+        include_path_column: Whether the first column is ``Path``, the file of each row.
+        storage_options: Options for the storage, as fsspec takes them.
+        strict: Raise where there would be a warning.
+
+    Raises:
+        ArgumentError: An argument is not accepted.
+
+    Example:
+        >>> from mltable_lite import from_parquet_files
+        >>> from_parquet_files([{"file": "docs/examples/trips-parquet/trips.parquet"}]).schema.names[:2]
+        ['pickup', 'dropoff']
+    """
     function = "from_parquet_files"
     reader = model.ReadParquet(arguments.flag(function, "include_path_column", include_path_column))
     return _table(function, paths, reader, storage_options, strict)
@@ -159,7 +192,20 @@ def from_json_lines_files(
     storage_options: Mapping[str, Any] | None = None,
     strict: bool | None = None,
 ) -> MLTable:
-    """Return a table over JSON lines files: one object a line. ``invalid_lines="drop"`` drops others, with a warning."""
+    """Return a table over JSON lines files: one object a line.
+
+    Args:
+        paths: As in `from_parquet_files`.
+        invalid_lines: What becomes of a line that is no JSON object: ``"error"``, or ``"drop"``, with a warning that
+            counts them.
+        encoding: An encoding's name, or an `MLTableFileEncoding`; a byte order mark goes before it.
+        include_path_column: Whether the first column is ``Path``, the file of each row.
+        storage_options: Options for the storage, as fsspec takes them.
+        strict: Raise where there would be a warning.
+
+    Raises:
+        ArgumentError: An argument is not accepted.
+    """
     function = "from_json_lines_files"
     reader = model.ReadJsonLines(
         invalid_lines=_word(function, "invalid_lines", invalid_lines, {"error": "error", "drop": "drop"}),  # type: ignore[arg-type]
@@ -171,7 +217,7 @@ def from_json_lines_files(
 
 def from_delta_lake(
     delta_table_uri: str | os.PathLike[str],
-    timestamp_as_of: str | dt.datetime | None = None,
+    timestamp_as_of: str | dt.date | None = None,
     version_as_of: int | None = None,
     include_path_column: bool = False,
     *,
@@ -182,26 +228,31 @@ def from_delta_lake(
 
     Args:
         delta_table_uri: The table's folder, local or a URI.
-        timestamp_as_of: RFC 3339 text with a zone (``2024-05-01T00:00:00Z``): the version of that time.
+        timestamp_as_of: The version of that time: RFC 3339 text with a zone (``2024-05-01T00:00:00Z``), or a datetime,
+            in UTC where it has no zone, or a date, which is its first moment in UTC.
         version_as_of: The version's number; without either the latest.
         include_path_column: Whether the first column is ``Path``, the data file of each row.
         storage_options: Options for the storage, as fsspec takes them.
         strict: Raise where there would be a warning.
 
     Raises:
-        ArgumentError: Both a version and a timestamp are given, or the table's URI is empty.
+        ArgumentError: Both a version and a timestamp are given, the timestamp is no RFC 3339 text, or the table's URI is
+            empty.
     """
     function = "from_delta_lake"
     if timestamp_as_of is not None and version_as_of is not None:
         raise ArgumentError(f"{function}: give version_as_of or timestamp_as_of, not both.")
+    if not isinstance(delta_table_uri, str | os.PathLike):
+        raise ArgumentTypeError(
+            f"{function}: delta_table_uri={delta_table_uri!r} is not accepted; give one folder, a path or a URI. Several "
+            "tables are read as one by an MLTable file with a path for each."
+        )
     if not os.fspath(delta_table_uri):
         raise ArgumentError(f"{function}: delta_table_uri is empty; give the folder that holds _delta_log.")
     if version_as_of is not None and (isinstance(version_as_of, bool) or not isinstance(version_as_of, int)):
         raise ArgumentError(f"{function}: version_as_of={version_as_of!r} is not an integer.")
-    if isinstance(timestamp_as_of, dt.datetime):
-        timestamp_as_of = timestamp_as_of.isoformat()
     flag = arguments.flag(function, "include_path_column", include_path_column)
-    reader = model.ReadDeltaLake(version_as_of, timestamp_as_of, flag)
+    reader = model.ReadDeltaLake(version_as_of, _timestamp(function, timestamp_as_of), flag)
     return _table(function, [{"folder": delta_table_uri}], reader, storage_options, strict)
 
 
@@ -224,11 +275,21 @@ def _table(
         base=os.getcwd(),  # noqa: PTH109 - kept as text
         source=function,
     )
-    return MLTable(spec, StorageOptions(storage_options), strict=_strict(strict))
+    return MLTable(spec, _options(function, storage_options), strict=_strict(function, strict))
 
 
-def _strict(given: bool | None) -> bool:
-    return os.environ.get("MLTABLE_LITE_STRICT", "") == "1" if given is None else given
+def _strict(function: str, given: bool | None) -> bool:
+    if given is None:
+        return os.environ.get("MLTABLE_LITE_STRICT", "") == "1"
+    return arguments.flag(function, "strict", given)
+
+
+def _options(function: str, given: Mapping[str, Any] | None, **more: object) -> StorageOptions:
+    if given is not None and not isinstance(given, Mapping):
+        raise ArgumentTypeError(
+            f"{function}: storage_options={given!r} is not accepted; give a mapping such as {{'anon': True}}."
+        )
+    return StorageOptions({**(given or {}), **more})
 
 
 def _word(function: str, name: str, value: object, accepted: Mapping[str, str]) -> str:
@@ -239,6 +300,23 @@ def _word(function: str, name: str, value: object, accepted: Mapping[str, str]) 
     raise ArgumentError(
         f"{function}: {name}={value!r} is not accepted; use one of {', '.join(accepted)}.{hint}"
     )
+
+
+def _timestamp(function: str, given: object) -> str | None:
+    if given is None:
+        return None
+    text = given
+    if isinstance(given, dt.date):
+        time = given if isinstance(given, dt.datetime) else dt.datetime.combine(given, dt.time())
+        text = (time if time.tzinfo is not None else time.replace(tzinfo=dt.UTC)).isoformat()
+    if not isinstance(text, str):
+        version = f" A version's number is version_as_of={given}." * (type(given) is int)
+        raise ArgumentTypeError(
+            f"{function}: timestamp_as_of={given!r} is not accepted; give an RFC 3339 text such as "
+            f"'2024-05-31T12:00:00Z', a datetime or a date.{version}"
+        )
+    moment(function, text)
+    return text
 
 
 def _inference(value: bool | Mapping[str, Any]) -> bool | model.InferTypes:
@@ -254,12 +332,22 @@ def _inference(value: bool | Mapping[str, Any]) -> bool | model.InferTypes:
     overrides = value.get("column_type_overrides") or {}
     if isinstance(size, bool) or not isinstance(size, int) or size < 1:
         raise ArgumentError(f"{function}: sample_size={size!r} is not accepted; give an integer from 1.")
-    if not isinstance(overrides, Mapping):
+    return model.InferTypes(size, _overrides(function, overrides))
+
+
+def _overrides(function: str, given: object) -> tuple[tuple[tuple[str, ...], DataType], ...]:
+    """Return columns and their types, given as a mapping, or as the YAML file and errors have it."""
+    if isinstance(given, Mapping):
+        pairs = list(given.items())
+    elif isinstance(given, list) and all(_is_override(item) for item in given):
+        pairs = [(item["columns"], item["column_type"]) for item in given]
+    else:
         raise ArgumentError(
-            f"{function}: column_type_overrides={overrides!r} is not accepted; give a mapping of columns to types."
+            f"{function}: column_type_overrides={given!r} is not accepted; give a mapping of columns to types, or a list "
+            "such as [{'columns': 'a', 'column_type': 'string'}]."
         )
-    typed: list[tuple[tuple[str, ...], DataType]] = []
-    for columns, target in overrides.items():
-        names = (columns,) if isinstance(columns, str) else tuple(columns)
-        typed.append((names, arguments.data_type(target)))
-    return model.InferTypes(size, tuple(typed))
+    return tuple((arguments.columns(function, names), arguments.data_type(target)) for names, target in pairs)
+
+
+def _is_override(item: object) -> bool:
+    return isinstance(item, Mapping) and set(item) == {"columns", "column_type"}

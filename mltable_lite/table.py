@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mltable_lite import arguments
 from mltable_lite.errors import ColumnNotFoundError, MissingColumnWarning, Notice, UserErrorException
 from mltable_lite.spec import TableSpec, model, parse_text, to_text, to_yaml
-from mltable_lite.traits import Metadata, Traits
+from mltable_lite.traits import Metadata, Settable, Traits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,6 +37,9 @@ class MLTable:
         3
     """
 
+    traits = Settable(Traits)
+    metadata = Settable(Metadata)
+
     def __init__(self, spec: TableSpec, options: StorageOptions, *, strict: bool) -> None:
         self._spec = spec
         self._options = options
@@ -63,7 +65,7 @@ class MLTable:
 
     @property
     def schema(self) -> pa.Schema:
-        """The Arrow schema of the result: reads metadata and samples, no data."""
+        """The Arrow schema of the result, from metadata and samples; no data is read."""
         return self._query().schema
 
     def __str__(self) -> str:
@@ -160,30 +162,40 @@ class MLTable:
 
     # ---------------------------------------------------------------- rows
     def take(self, count: int = 20) -> MLTable:
-        """Return the table's first `count` rows."""
+        """Return the table's first `count` rows; an `ArgumentError` where that is no integer above 0."""
         return self._with_step(model.Take(arguments.positive("take", "count", count)))
 
     def skip(self, count: int) -> MLTable:
-        """Return the table without its first `count` rows."""
+        """Return the table without its first `count` rows; an `ArgumentError` as in `take`."""
         return self._with_step(model.Skip(arguments.positive("skip", "count", count)))
 
     def take_random_sample(self, probability: float, seed: int | None = None) -> MLTable:
         """Return a table that keeps each row independently with a probability.
 
         The same rows come on every machine, engine and thread count. Without a seed one is drawn now and kept.
+
+        Raises:
+            ArgumentError: The probability is not above 0 and at most 1, or the seed no integer.
         """
         share = arguments.probability("take_random_sample", probability)
-        return self._with_step(model.TakeRandomSample(share, _seed("take_random_sample", seed)))
+        return self._with_step(model.TakeRandomSample(share, arguments.seed("take_random_sample", seed)))
 
     def random_split(self, percent: float = 0.5, seed: int | None = None) -> tuple[MLTable, MLTable]:
-        """Return two disjoint tables that together hold every row, the first with about `percent` (0 to 1) of them."""
+        """Return two disjoint tables that together hold every row, the first with about `percent` (0 to 1) of them.
+
+        Without a seed one is drawn now, for both. Errors are those of `take_random_sample`.
+        """
         share = arguments.percent("random_split", percent)
-        chosen = _seed("random_split", seed)
+        chosen = arguments.seed("random_split", seed)
         first = model.Sample(upper=share, seed=chosen)
         return self._with_step(first), self._with_step(model.Sample(lower=share, upper=1.0, seed=chosen))
 
     def select_partitions(self, partition_index_list: int | list[int]) -> MLTable:
-        """Return only the partitions with these numbers, in the table's order."""
+        """Return only the partitions with these numbers, counted from 0, in the table's order.
+
+        Raises:
+            ArgumentError: A number is no integer from 0, or there is none; when reading, if there is no such partition.
+        """
         return self._with_step(
             model.SelectPartitions(arguments.indices("select_partitions", partition_index_list))
         )
@@ -235,6 +247,8 @@ class MLTable:
         max_memory: int | str | None = None,
     ) -> Iterator[pd.DataFrame]:
         """Return an iterator of DataFrames that together are `to_pandas_dataframe`, all with the same dtypes.
+
+        Only a categorical column has in each frame the categories of that frame.
 
         Args:
             rows: How many rows each frame has, but the last.
@@ -383,7 +397,3 @@ class MLTable:
 
 def _names(given: object, names: tuple[str, ...]) -> model.Names:
     return model.Names(names, single=isinstance(given, str))
-
-
-def _seed(step: str, seed: int | None) -> int:
-    return secrets.randbelow(2**31) if seed is None else arguments.seed(step, seed)

@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any, Generic, Self, TypeVar, overload
 
 from mltable_lite.errors import ArgumentError, ArgumentTypeError
 from mltable_lite.spec import model
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+_T = TypeVar("_T", "Traits", "Metadata")
+
+
+class Settable(Generic[_T]):
+    """An attribute of a table that holds `Traits` or `Metadata`, and takes a mapping for them as well."""
+
+    def __init__(self, kind: type[_T]) -> None:
+        self._kind: Any = kind
+
+    def __set_name__(self, _: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, table: None, _: type) -> Self: ...
+    @overload
+    def __get__(self, table: object, _: type) -> _T: ...
+    def __get__(self, table: object | None, _: type) -> _T | Self:
+        if table is None:
+            return self
+        held: _T = table.__dict__[self._name]
+        return held
+
+    def __set__(self, table: object, value: _T | Mapping[str, Any]) -> None:
+        table.__dict__[self._name] = value if isinstance(value, self._kind) else self._kind.of(value)
 
 
 class Traits:
@@ -21,6 +44,19 @@ class Traits:
         self._timestamp_column = spec.timestamp_column
         self._index_columns = list(spec.index_columns) if spec.index_columns is not None else None
         self._extra = dict(spec.extra)
+
+    @staticmethod
+    def of(values: object) -> Traits:
+        """Return the traits that a mapping from their names says."""
+        if not isinstance(values, Mapping) or not set(values) <= {"timestamp_column", "index_columns"}:
+            raise ArgumentTypeError(
+                f"traits: {values!r} is not accepted; give Traits, or a mapping with timestamp_column (a column's name) "
+                "and index_columns (a list of names)."
+            )
+        traits = Traits()
+        for name, value in values.items():
+            setattr(traits, name, value)
+        return traits
 
     @property
     def timestamp_column(self) -> str:
@@ -77,6 +113,13 @@ class Metadata:
 
     def __init__(self, values: Mapping[str, Any] | None = None) -> None:
         self._values = dict(values or {})
+
+    @staticmethod
+    def of(values: object) -> Metadata:
+        """Return the metadata that a mapping holds."""
+        if not isinstance(values, Mapping):
+            raise ArgumentTypeError(f"metadata: {values!r} is not accepted; give Metadata, or a mapping.")
+        return Metadata({_key(key): value for key, value in values.items()})
 
     def get(self, key: str) -> Any:
         """Return the value of a key, or `None`."""

@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 
 
 class MLTableHeaders(Enum):
-    """How the header lines of delimited files are used."""
+    """How the header lines of delimited files are used.
+
+    Attributes:
+        no_header: There are none; columns are called Column1, Column2 and so on.
+        from_first_file: Only the first file has one.
+        all_files_different_headers: Each file has its own; columns are united by name.
+        all_files_same_headers: Each file has the same one; another is an error.
+    """
 
     no_header = 1
     from_first_file = 2

@@ -1,5 +1,6 @@
 """Everything that can be wrong with the input is one error of one class, with the place and the way out."""
 
+import datetime as dt
 import os
 import warnings
 from pathlib import Path
@@ -170,3 +171,164 @@ def test_a_clean_read_warns_of_nothing(folder):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         csv(folder, "a.csv").to_pandas_dataframe()
+
+
+# --------------------------------------------------------------------------- arguments
+def test_a_data_file_given_to_load_names_the_function_that_reads_it(folder):
+    for name, function in [
+        ("a.csv", "from_delimited_files"),
+        ("a.parquet", "from_parquet_files"),
+        ("bad.jsonl", "from_json_lines_files"),
+    ]:
+        path = str(folder / name)
+        with pytest.raises(errors.MLTableNotFoundError) as caught:
+            mltable.load(path)
+        assert f"{function}([{{'file': {path!r}}}])." in str(caught.value)
+
+
+def test_a_file_that_is_nearly_called_mltable_is_to_be_renamed(folder):
+    (folder / "MLTable.yaml").write_text("paths: []")
+    for given in (folder, folder / "MLTable.yaml"):
+        with pytest.raises(errors.MLTableNotFoundError, match="rename it to 'MLTable'"):
+            mltable.load(given)
+
+
+MAKERS = [
+    lambda **given: mltable.load("nowhere", **given),
+    lambda **given: mltable.from_paths([{"file": "a"}], **given),
+    lambda **given: mltable.from_delta_lake("a", **given),
+]
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_strict_is_true_or_false_and_storage_options_are_a_mapping(make):
+    with pytest.raises(errors.ArgumentError, match="strict='no' is not accepted; use True or False"):
+        make(strict="no")
+    with pytest.raises(errors.ArgumentTypeError, match="storage_options='x' is not accepted; give a mapping"):
+        make(storage_options="x")
+
+
+def test_the_version_of_a_delta_table_is_checked_when_the_table_is_made():
+    with pytest.raises(
+        errors.ArgumentTypeError, match="timestamp_as_of=1 .*a datetime or a date. .*version_as_of=1"
+    ):
+        mltable.from_delta_lake("dl", 1)
+    with pytest.raises(errors.ArgumentTypeError, match="timestamp_as_of=True"):
+        mltable.from_delta_lake("dl", True)
+    with pytest.raises(
+        errors.ArgumentError, match="from_delta_lake: timestamp_as_of '2024-05-01' is not an RFC 3339"
+    ):
+        mltable.from_delta_lake("dl", "2024-05-01")
+
+
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [
+        (dt.date(2024, 5, 1), "2024-05-01T00:00:00+00:00"),
+        (dt.datetime(2024, 5, 1, 12, 30), "2024-05-01T12:30:00+00:00"),
+        (dt.datetime(2024, 5, 1, tzinfo=dt.timezone(dt.timedelta(hours=2))), "2024-05-01T00:00:00+02:00"),
+        ("2024-05-01T00:00:00Z", "2024-05-01T00:00:00Z"),
+    ],
+)
+def test_a_moment_of_a_delta_table_is_a_text_a_datetime_or_a_date(given, written):
+    assert f"timestamp_as_of: '{written}'" in str(mltable.from_delta_lake("dl", given))
+
+
+def test_traits_and_metadata_take_a_mapping(folder):
+    table = csv(folder, "a.csv")
+    table.traits = {"index_columns": ["name"], "timestamp_column": "age"}
+    table.metadata = {"owner": "me"}
+    taken = table.take(1)
+    assert (taken.traits.index_columns, taken.traits.timestamp_column) == (["name"], "age")
+    assert taken.metadata.get("owner") == "me"
+    table.traits = taken.traits
+    assert table.traits is taken.traits
+
+
+def test_what_is_no_traits_and_no_metadata_is_refused_where_it_is_set(folder):
+    table = csv(folder, "a.csv")
+    for wrong in ({"index": ["name"]}, ["name"], None):
+        with pytest.raises(errors.ArgumentTypeError, match="traits: .*timestamp_column.*index_columns"):
+            table.traits = wrong
+    with pytest.raises(errors.ArgumentTypeError, match="index_columns: 'name' is not accepted"):
+        table.traits = {"index_columns": "name"}
+    with pytest.raises(
+        errors.ArgumentTypeError, match="metadata: 3 is not accepted; give Metadata, or a mapping"
+    ):
+        table.metadata = 3
+    assert len(table.take(1).to_pandas_dataframe()) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ("datetime", r"formats: DataType\.to_datetime"),
+        ("timestamp", r"formats: DataType\.to_datetime"),
+        ("long", "Did you mean 'int'"),
+        ("flot", "Did you mean 'float'"),
+        ({"datetime": {"format": "%Y"}}, r"DataType\.to_datetime"),
+    ],
+)
+def test_a_type_that_is_none_is_told_with_the_right_one(folder, given, hint):
+    with pytest.raises(errors.ArgumentError, match=f"is not a column type; .*{hint}"):
+        csv(folder, "a.csv").convert_column_types({"name": given})
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"age": "string"},
+        {("age",): mltable.DataType.to_string()},
+        [{"columns": "age", "column_type": "string"}],
+        [{"columns": ["age"], "column_type": mltable.DataType.to_string()}],
+    ],
+)
+def test_overrides_are_a_mapping_or_what_the_yaml_file_has(folder, overrides):
+    table = mltable.from_delimited_files(
+        [{"file": str(folder / "a.csv")}], infer_column_types={"column_type_overrides": overrides}
+    )
+    assert table.to_pandas_dataframe()["age"].tolist() == ["31", "45"]
+
+
+def test_an_override_with_options_is_what_the_yaml_file_has(folder):
+    overrides = [{"columns": "age", "column_type": {"datetime": {"formats": "%y"}}}]
+    table = mltable.from_delimited_files(
+        [{"file": str(folder / "a.csv")}], infer_column_types={"column_type_overrides": overrides}
+    )
+    assert [moment.year for moment in table.to_pandas_dataframe()["age"]] == [2031, 2045]
+
+
+@pytest.mark.parametrize("overrides", ["age", ["age"], [{"column": "age", "column_type": "string"}], 5])
+def test_other_overrides_are_refused_with_both_forms(folder, overrides):
+    with pytest.raises(errors.ArgumentError, match="mapping of columns to types, or a list such as"):
+        mltable.from_delimited_files(
+            [{"file": str(folder / "a.csv")}], infer_column_types={"column_type_overrides": overrides}
+        )
+
+
+def test_the_override_of_an_error_can_be_pasted_into_python(tmp_path):
+    """What `SchemaMismatchError` says stands in the form of YAML, and Python takes it."""
+    import yaml
+
+    (tmp_path / "a.csv").write_text("a\n" + "1\n" * 300 + "x\n")
+    files = [{"file": str(tmp_path / "a.csv")}]
+    with pytest.raises(errors.SchemaMismatchError) as caught:
+        mltable.from_delimited_files(files).to_arrow_batches().read_all()
+    line = next(line for line in str(caught.value).split("\n") if "infer_column_types:" in line)
+    pasted = yaml.safe_load(line)["infer_column_types"]
+    read = mltable.from_delimited_files(files, infer_column_types=pasted).to_arrow_batches().read_all()
+    assert read.column("a").to_pylist()[-1] == "x"
+
+
+def test_a_name_that_no_datastore_can_have_is_told_without_a_file(tmp_path, monkeypatch):
+    from mltable_lite import assets, datastores
+
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(errors.SpecError) as caught:
+        datastores.register_local("my loc!", tmp_path)
+    assert str(caught.value) == (
+        "The datastore is not registered:\n"
+        "  name: 'my loc!' is not accepted for name; accepted: a text (letters, digits, - and _)."
+    )
+    with pytest.raises(errors.SpecError, match=r"not registered:\n  name: .*letters, digits, -, _ and dots"):
+        assets.register("my loc!", tmp_path)

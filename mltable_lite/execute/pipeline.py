@@ -62,7 +62,7 @@ class Pipeline:
                 break
         leaf, *steps = reversed(chain)
         if isinstance(leaf, Files):
-            source, skipped = catalogue.files(leaf)
+            source, skipped, _ = catalogue.files(leaf)
             resolved = Resolved(source, pa.table({}), source.schema, skipped)
             leaf = Scan(leaf, None, tuple(source.schema.names))
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
@@ -44,6 +44,14 @@ FORMATS: dict[type, str] = {
 RunFiles = Callable[[Plan], pa.Table]
 
 
+class Listed(NamedTuple):
+    """Listed files as a source, how many names in folders were no data, and folders that hold a Delta log."""
+
+    source: FilesSource
+    skipped: int = 0
+    delta_tables: tuple[str, ...] = ()
+
+
 @dataclass(slots=True)
 class Resolved:
     """What a scan reads: the format's source, the columns that are constant in each file, and the whole schema.
@@ -66,7 +74,7 @@ class Catalogue:
     run_files: RunFiles
     notices: Notices = field(default_factory=Notices)
     _scans: dict[tuple[Plan, Any], Resolved] = field(default_factory=dict)
-    _files: dict[Files, tuple[FilesSource, int]] = field(default_factory=dict)
+    _files: dict[Files, Listed] = field(default_factory=dict)
     _partition_columns: dict[PartitionColumns, pa.Table] = field(default_factory=dict)
 
     # ---------------------------------------------------------------- plan.Sources
@@ -79,17 +87,18 @@ class Catalogue:
         return [field_of(f) for f in self.partition_columns(node).schema]
 
     # ---------------------------------------------------------------- resolving
-    def files(self, node: Files) -> tuple[FilesSource, int]:
-        """Return the listed files as a source of their own, and how many names were skipped."""
+    def files(self, node: Files) -> Listed:
+        """Return the listed files as a source of their own, and what was left out."""
         if node not in self._files:
             if node.listing == "tables":
                 folders = list_folders(node.paths, node.base, self.options, source=self.origin)
-                self._files[node] = FilesSource(tuple(folders), node.column), 0
+                self._files[node] = Listed(FilesSource(tuple(folders), node.column))
             else:
                 listing = list_files(
                     node.paths, node.base, self.options, source=self.origin, expand=node.listing == "files"
                 )
-                self._files[node] = FilesSource(tuple(listing.entries), node.column), listing.skipped
+                entries = FilesSource(tuple(listing.entries), node.column)
+                self._files[node] = Listed(entries, listing.skipped, listing.delta_tables)
         return self._files[node]
 
     def scan(self, scan: Scan) -> Resolved:
@@ -128,7 +137,13 @@ class Catalogue:
     def _resolve(self, scan: Scan) -> Resolved:
         leaf = _leaf(scan)
         assert scan.reader is not None
-        entries, skipped = self.files(leaf)
+        entries, skipped, delta_tables = self.files(leaf)
+        if delta_tables:
+            what = "folder holds a Delta table, whose log says which of its files and rows are left; it was not read"
+            fix = "Read it with read_delta_lake (from_delta_lake)."
+            self.notices.add(
+                Notice(SkippedFilesWarning, "", len(delta_tables), what, where=delta_tables[0], fix=fix)
+            )
         if scan.reader.path_column != leaf.column:
             raise ColumnNotFoundError("path_column", [scan.reader.path_column], [leaf.column])
         table = self.run_files(scan.source)
@@ -180,7 +195,7 @@ class Catalogue:
 
     def _paths(self, node: Plan) -> list[str]:
         leaf = next(n for n in node.walk() if isinstance(n, Scan | Files))
-        files = self.scan(leaf).source.files if isinstance(leaf, Scan) else self.files(leaf)[0].files
+        files = self.scan(leaf).source.files if isinstance(leaf, Scan) else self.files(leaf).source.files
         return [file.path for file in files]
 
     def _partition_values(self, node: PartitionColumns) -> pa.Table:

@@ -258,6 +258,9 @@ class _Translator:
             found: Expr = In(side(left), tuple(self.expression(item) for item in right.elts))
             return Not(found) if isinstance(op, ast.NotIn) else found
         if isinstance(op, (ast.Is, ast.IsNot)):
+            if isinstance(right, ast.Name) and right.id == "null":
+                # Binding tells whether this is null or a column of that name.
+                return Compare("!=" if isinstance(op, ast.IsNot) else "==", side(left), side(right))
             if not _is_none(right):
                 spelled = "!=" if isinstance(op, ast.IsNot) else "=="
                 raise self.fail(

@@ -203,6 +203,10 @@ def _range(expr: Expr, bounds: Mapping[str, Bounds]) -> _Range:
             if values.kind == "datetime":
                 least, greatest = (end and end.year for end in (values.min, values.max))
                 return _Range(least, greatest, null=values.null, some=values.some)
+        case IfElse(condition, then, otherwise):
+            test = _truth(condition, bounds)
+            if True not in test or test == {True}:  # else it may be either
+                return _range(then if test == {True} else otherwise, bounds)
         case IsNull() | And() | Or() | Not() | Compare() | In():
             truth = _truth(expr, bounds)
             values_seen = [value for value in (False, True) if value in truth]

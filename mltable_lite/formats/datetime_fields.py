@@ -18,10 +18,6 @@ Ints: TypeAlias = npt.NDArray[np.int64]
 Bools: TypeAlias = npt.NDArray[np.bool_]
 Fields: TypeAlias = dict[str, Ints]
 
-DATE_FIELDS = frozenset(
-    "year year_of_century century month day day_of_year iso_year iso_week weekday unix".split()  # noqa: SIM905
-)
-TIME_FIELDS = frozenset(("hour", "hour12", "half_day", "minute", "second"))
 _DAY = 86400
 # Python's own range of years: every output can hold these. (Days since 1970 of 0001-01-01 and 10000-01-01.)
 _FIRST_SECOND = -719162 * _DAY
@@ -33,24 +29,6 @@ _MONTH_STARTS: Ints = (
     .astype("datetime64[D]")
     .astype(np.int64)
 )
-
-
-def incomplete(fields: frozenset[str]) -> str:
-    """Return why these fields do not fix an instant, or an empty text; a missing month, day or time is the first."""
-    if "unix" in fields:
-        more = fields & (DATE_FIELDS | TIME_FIELDS) - {"unix"}
-        return "puts other fields next to %s, which is a whole instant" if more else ""
-    if "century" in fields and "year_of_century" not in fields:
-        return "has a century (%C) without %y"
-    if not fields & DATE_FIELDS:
-        return "says a time but no date"
-    if not fields & {"year", "year_of_century"} and not {"iso_year", "iso_week", "weekday"} <= fields:
-        return "says no year" if not fields & {"iso_year"} else "needs %G, %V and %u together"
-    if "hour12" in fields and not fields & {"half_day", "hour"}:
-        return "has a 12-hour clock (%I) without %p"
-    if "half_day" in fields and not fields & {"hour12", "hour"}:
-        return "has %p without an hour"
-    return ""
 
 
 def instants(fields: Fields) -> tuple[Ints, Bools]:

@@ -28,6 +28,7 @@ from mltable_lite.errors import (
 )
 from mltable_lite.formats.conform import STORED_ID, STORED_NAME
 from mltable_lite.formats.unify import is_list
+from mltable_lite.spec.datetime_format import moment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +48,7 @@ _FEATURES = frozenset(
 )  # fmt: skip
 #: Features that only matter to a table that has such a column; writers list them for any table.
 _VARIANT_FEATURES = frozenset({"variantType", "variantType-preview", "variantShredding-preview"})
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+
 _REFUSED = re.compile(
     r"unauthori[sz]ed|forbidden|permission|authenticat|not authori[sz]ed|access denied|privileges",
     re.IGNORECASE,
@@ -126,6 +127,8 @@ def _open(folder: InputFolder, version: int | None) -> DeltaTable:
         raise _no_version(folder, version)
     try:
         return DeltaTable(folder.table_uri(), version=version, storage_options=folder.delta_options())
+    except MLTableError:
+        raise
     except Exception as error:
         if version is not None and type(error).__name__ == "DeltaError":
             latest = _open(folder, None)
@@ -151,8 +154,6 @@ def _reason(error: Exception) -> str:
 
 def _explained(folder: InputFolder, error: Exception) -> MLTableError:
     """Return an error of deltalake as one of ours."""
-    if isinstance(error, MLTableError):
-        return error
     reason, place = _reason(error), folder.uri
     absent = ("No files in log segment", "Path does not exist")
     if any(text in reason for text in absent) or type(error).__name__ == "TableNotFoundError":
@@ -231,16 +232,8 @@ def _version_at(folder: InputFolder, text: str) -> int:
 
 
 def _milliseconds(text: str) -> int:
-    if _RFC3339.fullmatch(text):
-        try:
-            moment = dt.datetime.fromisoformat(text.upper())
-        except ValueError:
-            pass
-        else:
-            return (moment - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(milliseconds=1)
-    raise ArgumentError(
-        f"read_delta_lake: timestamp_as_of {text!r} is not an RFC 3339 time with a zone; "
-        "write it as '2024-05-31T12:00:00Z' or '2024-05-31T12:00:00+02:00'."
+    return (moment("read_delta_lake", text) - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(
+        milliseconds=1
     )
 
 
@@ -286,9 +279,9 @@ def _deleted_rows(
             ):
                 rows = np.asarray(keep.values.to_numpy(zero_copy_only=False), dtype=bool)
                 deleted[_index_of(folder, uri, by_path)] = np.flatnonzero(~rows)
+    except MLTableError:
+        raise
     except Exception as error:
-        if isinstance(error, MLTableError):
-            raise
         raise UnsupportedFeatureError(
             f"{folder.uri}: the Delta table has a deletion vector that cannot be read: {_reason(error)}. "
             "Rewrite the table without deletion vectors (REORG TABLE ... APPLY (PURGE))."

@@ -64,7 +64,8 @@ class ReadMLTable(PartitionsFiltered, BlockwiseIO):  # type: ignore[misc]  # das
     @cached_property
     def _all(self) -> pd.DataFrame:
         # Nobody knows the categories before they are read.
-        return clear_known_categories(self.frames.meta())
+        meta: pd.DataFrame = clear_known_categories(self.frames.meta())
+        return meta
 
     @cached_property
     def _meta(self) -> pd.DataFrame:

@@ -56,7 +56,15 @@ _ALIASES = {"jsonl": "json_lines", "json": "json_lines", "delimited": "csv", "de
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What `write` wrote: `uri` is what `load` takes, or the folder of the data without an MLTable file."""
+    """What `write` wrote.
+
+    Attributes:
+        uri: What `load` takes, or the folder of the data without an MLTable file.
+        format: The format's name.
+        rows: How many rows.
+        files: The names of the data files, below the folder.
+        bytes: What they take, together.
+    """
 
     uri: str
     format: str

@@ -61,6 +61,8 @@ class Bound:
 def bind(plan: nodes.Plan, sources: Sources) -> Bound:
     """Return the bound plan.
 
+    Errors begin with the place of the step in its MLTable file, where there is one.
+
     Raises:
         ColumnNotFoundError: A step names a column that is not there.
         NoColumnsError: A step leaves no column.
@@ -97,7 +99,24 @@ def _bind(
         return plan, (Field(plan.column, Kind.STREAM),)
     assert plan.input is not None
     by_name = isinstance(plan, nodes.Project) and not plan.drop and isinstance(plan.columns, Names)
-    source, fields = _bind(plan.input, sources, notices, new_columns=new_columns and not by_name)
+    below = _bind(plan.input, sources, notices, new_columns=new_columns and not by_name)
+    try:
+        return _bind_node(plan, below, sources, notices, new_columns=new_columns)
+    except (ArgumentError, ColumnNotFoundError, FilterTypeError, NoColumnsError) as error:
+        error.put_before(plan.where)
+        raise
+
+
+def _bind_node(
+    plan: nodes.Plan,
+    below: tuple[nodes.Plan, tuple[Field, ...]],
+    sources: Sources,
+    notices: Notices,
+    *,
+    new_columns: bool,
+) -> tuple[nodes.Plan, tuple[Field, ...]]:
+    """Bind one node over its bound input."""
+    source, fields = below
     names = [field.name for field in fields]
     match plan:
         case nodes.Scan():
@@ -116,7 +135,7 @@ def _bind(
                 raise
             return replace(plan, source=source, predicate=predicate), fields
         case nodes.Project():
-            kept = _drop(plan.columns, names, notices) if plan.drop else _keep(plan.columns, names)
+            kept = _drop(plan, names, notices) if plan.drop else _keep(plan.columns, names)
             if not kept and names:
                 step = "drop_columns" if plan.drop else "keep_columns"
                 raise NoColumnsError(
@@ -185,14 +204,16 @@ def _keep(columns: Columns, names: Sequence[str]) -> list[str]:
     return [name for name in names if name in wanted]
 
 
-def _drop(columns: Columns, names: Sequence[str], notices: Notices) -> list[str]:
+def _drop(plan: nodes.Project, names: Sequence[str], notices: Notices) -> list[str]:
+    columns = plan.columns
     if isinstance(columns, NamePattern):
         dropped = set(_matching(columns, names))
     else:
         dropped = set(columns.names)
         for missing in (name for name in columns.names if name not in names):
             text = str(ColumnNotFoundError("drop_columns", [missing], names))
-            notices.add(Notice(MissingColumnWarning, missing, 1, f"column to drop is not there. {text}"))
+            what = "column to drop is not there"
+            notices.add(Notice(MissingColumnWarning, missing, 1, what, where=plan.where, fix=text))
     return [name for name in names if name not in dropped]
 
 

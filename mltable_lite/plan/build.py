@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Literal
 
 from mltable_lite.errors import ArgumentError, UnsupportedFeatureError
@@ -11,6 +12,7 @@ from mltable_lite.expr import parse
 from mltable_lite.plan import nodes
 from mltable_lite.plan.partition_format import compile_format
 from mltable_lite.spec import model
+from mltable_lite.spec.rules import too_many_readers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,21 +37,18 @@ def build(spec: model.TableSpec) -> nodes.Plan:
             "query's result to files and name them in paths."
         )
     readers = [step for step in spec.steps if isinstance(step, _READERS)]
-    if len(readers) > 1:
-        found = ", ".join(
-            re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(reader).__name__).lower() for reader in readers
-        )
-        raise ArgumentError(
-            f"{spec.source}: {len(readers)} read steps ({found}); a table has one. Remove all but one."
-        )
+    names = [re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(reader).__name__).lower() for reader in readers]
+    if wrong := too_many_readers(names):
+        raise ArgumentError(f"{spec.source}: {wrong}")
     reader = readers[0] if readers else None
     listing: Literal["files", "places", "tables"] = "places" if reader is None else "files"
     if isinstance(reader, model.ReadDeltaLake):
         listing = "tables"
     plan: nodes.Plan = nodes.Files(spec.paths, spec.base, listing=listing)
     draws = 0
-    for step in spec.steps:
-        plan = _TRANSLATE[type(step)](plan, step, _Place(reader, draws))
+    for step, line in zip_longest(spec.steps, spec.step_lines):
+        above = _TRANSLATE[type(step)](plan, step, _Place(reader, draws))
+        plan = above if line is None or above is plan else replace(above, where=f"{spec.source}:{line}")
         draws += isinstance(step, model.TakeRandomSample | model.Sample)
     return plan
 

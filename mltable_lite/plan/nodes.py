@@ -26,10 +26,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The root of all nodes."""
+    """The root of all nodes.
+
+    Attributes:
+        where: The place of the step in its MLTable file (``data/MLTable:4``), for errors; empty where there is none.
+    """
 
     #: Whether the node treats each row by itself, so that partitions can be worked on in any order.
     row_wise: ClassVar[bool] = False
+
+    where: str = field(default="", compare=False, repr=False, kw_only=True)
 
     @property
     def input(self) -> Plan | None:
@@ -42,7 +48,7 @@ class Plan:
 
     def describe(self) -> str:
         """Return the node as one line, as `explain` prints it."""
-        shown = (f.name for f in fields(self) if f.name != "source")
+        shown = (f.name for f in fields(self) if f.name not in ("source", "where"))
         return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
 
     def walk(self) -> Iterator[Plan]:
@@ -70,7 +76,7 @@ class Files(Plan):
 
     def describe(self) -> str:
         """Return the paths as written."""
-        return f"Files({', '.join(f'{p.kind}: {p.value}' for p in self.paths)})"
+        return f"Files({', '.join(f'{p.kind}: {p.shown}' for p in self.paths)})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,11 +55,10 @@ class PartitionFormat:
             return None
 
     def why_not(self, path: str) -> str:
-        """Return why a path does not match, for an error's text."""
-        found = self._pattern.search(path)
-        if found is None:
-            return f"{path} does not match {self.text!r}"
-        return f"{path} has a date in {self.date!r} that does not exist"
+        """Return the sentence that says why a path does not match, for an error's text that names the path."""
+        if self._pattern.search(path) is None:
+            return "A {name} takes one or more characters but no slash; all else must stand in the path as written."
+        return f"There is no such date as {self.date!r} has in the first of them."
 
 
 def compile_format(text: str) -> PartitionFormat:

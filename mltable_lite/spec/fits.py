@@ -12,25 +12,28 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mltable_lite.spec.lenient import Schema, kind
+from mltable_lite.spec.rules import FORM
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-REGEX_ERRORS = (re.error, OverflowError, RecursionError)
+    from mltable_lite.spec.rules import Rules
 
 
-def fits(value: Any, schema: Schema, definitions: Mapping[str, Schema]) -> bool:
-    """Tell whether a plain value fits a schema.
+def fits(value: Any, schema: Schema, definitions: Mapping[str, Schema], rules: Rules = FORM) -> bool:
+    """Tell whether a plain value fits a schema, and the rules that it names by ``format``.
 
     Raises:
-        KeyError: The schema has a keyword that is not known here.
+        KeyError: The schema has a keyword that is not known here, or names such a rule.
     """
     if isinstance(schema, bool):
         return schema
-    inside = partial(fits, definitions=definitions)
+    inside = partial(fits, definitions=definitions, rules=rules)
     for keyword, wanted in schema.items():
         if keyword == "$ref":
             fitting = inside(value, definitions[wanted.removeprefix("#/$defs/")])
+        elif keyword == "format":
+            fitting = not any(rules[wanted](value))
         elif keyword in _NESTING:
             fitting = _NESTING[keyword](value, wanted, schema, inside)
         else:
@@ -49,11 +52,6 @@ def is_integer(value: object) -> bool:
 def is_number(value: object) -> bool:
     """Tell whether a value is a finite number: JSON Schema knows no infinity."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def is_regex(value: object) -> bool:
-    """Return true for what is no text, or a regular expression; for others one of `REGEX_ERRORS` is raised."""
-    return not isinstance(value, str) or bool(re.compile(value))
 
 
 # --------------------------------------------------------------------------- keywords
@@ -88,15 +86,6 @@ def _is_word(value: object, words: list[str | None]) -> bool:
     return (value is None or isinstance(value, str)) and value in words
 
 
-def _has_format(value: object, name: str) -> bool:
-    if name != "regex":
-        raise KeyError(name)
-    try:
-        return is_regex(value)
-    except REGEX_ERRORS:
-        return False
-
-
 def _has_companions(value: Mapping[str, Any], companions: Mapping[str, list[str]]) -> bool:
     return all(other in value for key, others in companions.items() if key in value for other in others)
 
@@ -121,7 +110,6 @@ _PLAIN: dict[str, tuple[Callable[[Any], bool], Callable[[Any, Any], bool]]] = {
     "type": (_anything, _is_of),
     "enum": (_anything, _is_word),
     "const": (_anything, lambda value, word: _is_word(value, [word])),
-    "format": (_anything, _has_format),
     "pattern": (_is_text, lambda text, pattern: bool(re.search(pattern, text))),
     "minLength": (_is_text, lambda text, least: len(text) >= least),
     "maxLength": (_is_text, lambda text, most: len(text) <= most),

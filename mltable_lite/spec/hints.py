@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mltable_lite.errors import Issue
-from mltable_lite.spec.credentials import masked, shown
+from mltable_lite.masking import masked, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 Path = tuple[str | int, ...]
 
@@ -16,6 +19,13 @@ _LINE = 500
 _CONFLICT = re.compile(r"^(<{7}|={7}|>{7})( .*)?$", re.MULTILINE)
 _NO_BLANK = re.compile(r"^\s*(?:- )?([A-Za-z_$]+):(?![\s/\\]|$)")
 _UNQUOTED_BRACE = re.compile(r":\s+(\{[^{}]*\}[^\s,}\]].*)$")
+_VALUE = re.compile(r"^\s*(?:- +)*([A-Za-z_$]+):\s+(.+)$")
+#: The value of a line up to a comment; what stands in quotes holds none.
+_UP_TO_COMMENT = re.compile(r"""(?:"[^"]*"|'[^']*'|(?!\s\#).)*""", re.VERBOSE)
+#: What YAML ends too early or takes for something else: quotes around a part, a colon with a blank, a sign that it keeps.
+_CUT = re.compile(
+    r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*')\s*[^\s\#]|[@`%]|[^"'\[{|>&*!%@`\#].*:(?:\s|$)""", re.VERBOSE
+)
 
 # --------------------------------------------------------------------------- YAML syntax
 
@@ -39,7 +49,7 @@ def syntax_issues(text: str, error: Any) -> list[Issue]:
     # The cause often stands before the place where the parser gives up.
     around = [n for n in (mark.line, mark.line - 1, start.line if start else 0) if 0 <= n < len(lines)]
     hint = next(filter(None, (_line_hint(lines[n][:_LINE]) for n in around)), "")
-    if not hint and lines[around[0]].lstrip().startswith("- "):
+    if not hint and "flow" not in problem and lines[around[0]].lstrip().startswith("- "):
         hint = " The items of a list begin in the same column: check the indentation."
     return [Issue(masked(f"{problem}.{hint}"), mark.line + 1, mark.column + 1)]
 
@@ -60,7 +70,25 @@ def _line_hint(line: str) -> str:
         return f" Write a blank after '{found[1]}:'."
     if found := _UNQUOTED_BRACE.search(line):
         return f" A text that begins with {{ stands in quotes: '{found[1].strip()}'."
+    if (found := _VALUE.match(line)) and _CUT.match(found[2]):
+        value = _UP_TO_COMMENT.match(found[2])
+        return f" {_in_quotes(found[1], (value[0] if value else found[2]).strip())}"
     return ""
+
+
+def comment_hint(key: str, text: str) -> str:
+    """Return what to do about a text that YAML ends at `` #``."""
+    return f"\nYAML takes ' #' for the beginning of a comment. {_in_quotes(key, text)}"
+
+
+def _in_quotes(key: str, text: str) -> str:
+    """Return the sentence that shows a value in the quotes that it needs; single ones where a text has none itself."""
+    if "'" not in text or '"' in text or "\\" in text:
+        quoted = "'" + text.replace("'", "''") + "'"
+    else:
+        quoted = f'"{text}"'
+    what = "filter" if key == "filter" else "text"
+    return f"Put the whole {what} in quotes: {key}: {quoted}"
 
 
 # --------------------------------------------------------------------------- keys
@@ -94,9 +122,14 @@ _STEP_KEYS = {
 }
 
 
-def key_hint(path: Path, key: str) -> str:
-    """Return what to write instead of an unknown key, where more can be said than the nearest word."""
+def key_hint(path: Path, key: str, beside: Collection[str] = ()) -> str:
+    """Return what to write instead of an unknown key, where more can be said than the nearest word.
+
+    `beside` are all keys of its mapping.
+    """
     match path:
+        case () if key == "path" and "paths" not in beside:
+            return ""
         case ():
             return _ASSET_KEYS.get(key, "")
         case ("paths", int()):
@@ -109,15 +142,19 @@ def key_hint(path: Path, key: str) -> str:
 
 
 # --------------------------------------------------------------------------- values
-_DATETIME = " A datetime needs its formats: {datetime: {formats: ['%Y-%m-%d']}}."
 _TYPE_NAMES = {
-    **dict.fromkeys(("bool",), " Write boolean."),
-    **dict.fromkeys(("str", "text", "object"), " Write string."),
-    **dict.fromkeys(("long", "integer", "int32", "int64", "bigint"), " Write int."),
-    **dict.fromkeys(("double", "float32", "float64", "number", "decimal"), " Write float."),
-    **dict.fromkeys(("datetime", "date", "timestamp", "datetime64"), _DATETIME),
-    **dict.fromkeys(("stream",), " Write stream_info."),
+    **dict.fromkeys(("bool",), "boolean"),
+    **dict.fromkeys(("str", "text", "object"), "string"),
+    **dict.fromkeys(("long", "integer", "int32", "int64", "bigint"), "int"),
+    **dict.fromkeys(("double", "float32", "float64", "number", "decimal"), "float"),
+    **dict.fromkeys(("datetime", "date", "timestamp", "datetime64"), "datetime"),
+    **dict.fromkeys(("stream",), "stream_info"),
 }
+
+
+def type_meant(name: str) -> str:
+    """Return the column type that other tools call so, or an empty text; ``datetime`` is none without its formats."""
+    return _TYPE_NAMES.get(name.lower(), "")
 
 
 def value_hint(path: Path, value: object, takes: str) -> str:
@@ -167,7 +204,10 @@ def _steps_hint(rest: list[str | int], value: object) -> str:
         case [*_, "column_type_overrides"], dict():
             return " Write a list: '- columns: a' and below it 'column_type: int'."
         case [*_, "column_type"], str():
-            return _TYPE_NAMES.get(value.lower(), "")
+            meant = type_meant(value)
+            if meant == "datetime":
+                return " A datetime needs its formats: {datetime: {formats: ['%Y-%m-%d']}}."
+            return meant and f" Write {meant}."
         case [*_, "version_as_of"], "latest":
             return " Leave it out for the latest version."
         case [*_, "mismatch_as"], bool():

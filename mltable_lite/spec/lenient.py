@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mltable_lite.errors import Notice, Notices, SpecWarning
-from mltable_lite.spec.credentials import masked
+from mltable_lite.masking import masked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from mltable_lite.masking import masked
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -23,11 +25,25 @@ InvalidLines = Literal["error", "drop"]
 
 @dataclass(frozen=True, slots=True)
 class PathSpec:
-    """One entry of ``paths``: a file, a folder (recursive) or a pattern, as written."""
+    """One entry of ``paths``: a file, a folder (recursive) or a pattern, as written.
+
+    A credential in its address is never shown, and stays behind when it is pickled.
+    """
 
     kind: Literal["file", "folder", "pattern"]
     value: str
     line: int | None = field(default=None, compare=False)
+
+    @property
+    def shown(self) -> str:
+        """What a person may see of the address."""
+        return masked(self.value)
+
+    def __repr__(self) -> str:
+        return f"PathSpec({self.kind!r}, {self.shown!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return PathSpec, (self.kind, self.shown, self.line)
 
 
 # --------------------------------------------------------------------------- columns by name or pattern

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mltable_lite.errors import Issue, SpecError
-from mltable_lite.spec.credentials import shown
+from mltable_lite.masking import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +32,7 @@ _WORDS: dict[str, bool | None] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
 }  # fmt: skip
+_COMMENT = re.compile(r"[ \t]+#[^\r\n]*")
 _MOST_DIGITS = 100
 
 _STANDARD = "tag:yaml.org,2002:"
@@ -61,6 +62,7 @@ class Node:
         key_place: The first character of its key, where it stands in a mapping.
         spelling: A scalar as written, without quotes.
         quoted: Whether the scalar was written in quotes or as a block of text.
+        comment: The comment that follows a scalar without quotes in its line, with the blanks before it.
     """
 
     value: str | int | float | bool | list[Node] | dict[str, Node] | None
@@ -68,6 +70,7 @@ class Node:
     key_place: Place | None = None
     spelling: str = ""
     quoted: bool = False
+    comment: str = ""
 
     def children(self) -> Iterator[Node]:
         """Yield the nodes of a list or mapping."""
@@ -154,6 +157,7 @@ class _Reader:
         self._yaml = yaml
         self._text = text
         self._source = source
+        self._comments = "#" in text
         self._anchors: dict[str, _Anchor] = {}
         self._duplicates: list[Issue] = []
         self._depth = self._deepest = self._values = self._aliases = self._aliased = 0
@@ -214,6 +218,12 @@ class _Reader:
             plain = event.implicit[0] or event.tag not in (None, "!", _STANDARD + "str")
             value = resolve(event.value) if plain else event.value
             node = Node(value, place, spelling=event.value, quoted=event.style not in (None, ""))
+            if (
+                self._comments
+                and not node.quoted
+                and (end := _COMMENT.match(self._text, event.end_mark.index))
+            ):
+                node = replace(node, comment=end[0])
         else:
             self._depth += 1
             self._check_depth(self._depth, place)

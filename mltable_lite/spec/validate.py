@@ -11,32 +11,36 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from mltable_lite.errors import Issue, Notices, SpecError, did_you_mean, listed
-from mltable_lite.spec.credentials import MASK, shown
-from mltable_lite.spec.fits import REGEX_ERRORS, fits, is_integer, is_number, is_regex
-from mltable_lite.spec.hints import key_hint, value_hint
+from mltable_lite.masking import MASK, shown
+from mltable_lite.spec.fits import fits, is_integer, is_number
+from mltable_lite.spec.hints import comment_hint, key_hint, value_hint
 from mltable_lite.spec.lenient import Schema, kind, kinds, settle
+from mltable_lite.spec.rules import FORM
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from jsonschema import ValidationError
     from jsonschema.protocols import Validator
 
     from mltable_lite.spec.hints import Path
     from mltable_lite.spec.read import Node, Place
+    from mltable_lite.spec.rules import Rules
 
 MAX_ISSUES = 50
 _HUGE = 2**63 - 1
 
 
-def validate(root: Node, source: str) -> tuple[Node, Notices]:
+def validate(root: Node, source: str, rules: Rules) -> tuple[Node, Notices]:
     """Return the tree in the right forms only, and a notice of every lenient form that was understood.
+
+    `rules` are asked for beside those of the form.
 
     Raises:
         SpecError: Something is not accepted; the error holds all issues.
     """
     root, notices = settle(root, load_schema(), source)
-    check(root, source, _MLTABLE)
+    check(root, source, _MLTABLE, {**FORM, **rules})
     return root, notices
 
 
@@ -46,7 +50,7 @@ class FileKind:
 
     schema: str
     name: str
-    key_hint: Callable[[Path, str], str] = lambda _path, _key: ""
+    key_hint: Callable[[Path, str, Collection[str]], str] = lambda _path, _key, _beside: ""
     value_hint: Callable[[Path, object, str], str] = lambda _path, _value, _takes: ""
     title: str = ""
 
@@ -54,22 +58,22 @@ class FileKind:
 _MLTABLE = FileKind("MLTable", "an MLTable file", key_hint, value_hint)
 
 
-def check(root: Node, source: str, what: FileKind) -> None:
-    """Check a tree against the schema of its kind of file.
+def check(root: Node, source: str, what: FileKind, rules: Rules = FORM) -> None:
+    """Check a tree against the schema of its kind of file, and the rules that the schema names.
 
     Raises:
         SpecError: Something is not accepted; the error holds all issues.
     """
     value, schema = root.plain(), load_schema(what.schema)
-    if fits(value, schema, schema.get("$defs", {})):
+    if fits(value, schema, schema.get("$defs", {}), rules):
         return
-    errors = validator(what.schema).iter_errors(value)
-    found = (issue for error in errors for issue in _Explainer(root, error, what).issues())
+    errors = validator(what.schema, rules).iter_errors(value)
+    found = (issue for error in errors for issue in _Explainer(root, error, what, rules).issues())
     issues = in_order(list(islice(found, MAX_ISSUES)))
     if len(issues) == MAX_ISSUES:
         issues.append(replace(issues[-1], message="there may be more issues after this one.", key=""))
     if issues:
-        raise SpecError(source, issues, what.title)
+        raise SpecError.of(source, issues, what.title)
 
 
 def in_order(issues: list[Issue]) -> list[Issue]:
@@ -89,18 +93,21 @@ def load_schema(name: str = "MLTable") -> Schema:
     return json.loads(text)
 
 
-@cache
-def validator(name: str) -> Validator:
-    """Return what says all that is wrong with a value, by the schema of a kind of file."""
-    from jsonschema import Draft202012Validator, FormatChecker, validators
+def validator(name: str, rules: Rules = FORM) -> Validator:
+    """Return what says all that is wrong with a value, by the schema of a kind of file and the rules that it names."""
+    from jsonschema import Draft202012Validator, ValidationError, validators
+
+    def judge(_: Validator, name: str, value: object, __: Schema) -> Iterator[ValidationError]:
+        for message, path in rules[name](value):
+            yield ValidationError(message, path=path)
 
     checker = Draft202012Validator.TYPE_CHECKER.redefine_many(
         {"integer": lambda _, value: is_integer(value), "number": lambda _, value: is_number(value)}
     )
-    strict: type[Validator] = validators.extend(Draft202012Validator, type_checker=checker)  # type: ignore[no-untyped-call]
-    formats = FormatChecker(formats=())
-    formats.checks("regex", raises=REGEX_ERRORS)(is_regex)
-    return strict(load_schema(name), format_checker=formats)
+    strict: type[Validator] = validators.extend(  # type: ignore[no-untyped-call]
+        Draft202012Validator, {"format": judge}, type_checker=checker
+    )
+    return strict(load_schema(name))
 
 
 def key_path(path: tuple[str | int, ...]) -> str:
@@ -126,6 +133,10 @@ def _words(name: str, schema: Schema) -> tuple[str, str]:
     bounds = "" if low is None else f" of at least {low}" if high == _HUGE else f" from {low} to {high}"
     least, most = schema.get("minLength", 0), schema.get("maxLength")
     length = f" of {least} or {most} characters" if most else " that is not empty" if least else ""
+    if "pattern" in schema:
+        # An expression is not for people: the description says it in words.
+        words = schema["description"].rstrip(".")
+        length = f" ({words[:1].lower()}{words[1:]})"
     keys = listed(schema.get("properties", ()), 20)
     return name, {
         "boolean": "true or false",
@@ -140,10 +151,11 @@ def _words(name: str, schema: Schema) -> tuple[str, str]:
 class _Explainer:
     """Turns one finding of the JSON Schema validator into issues for people."""
 
-    def __init__(self, root: Node, error: ValidationError, what: FileKind) -> None:
+    def __init__(self, root: Node, error: ValidationError, what: FileKind, rules: Rules) -> None:
         self._root = root
         self._error = error
         self._what = what
+        self._rules = rules
         self._path: tuple[str | int, ...] = tuple(error.absolute_path)
         self._node = root.at(self._path)
         self._schema: Any = error.schema
@@ -163,8 +175,7 @@ class _Explainer:
             case "not":
                 yield self._issue("version_as_of and timestamp_as_of exclude each other; keep one of them.")
             case "format":
-                reason = str(self._error.cause)
-                yield self._issue(f"{shown(self._node.value)} is no regular expression: {reason}.")
+                yield self._broken(str(self._error.validator_value))
             case _:
                 yield self._issue(self._not_accepted())
 
@@ -173,6 +184,13 @@ class _Explainer:
         own = self._node.key_place if self._node.value is None else None
         line, column = place or own or self._node.place
         return Issue(message, line, column, key_path(self._path))
+
+    def _broken(self, rule: str) -> Issue:
+        message, node = self._error.message, self._node
+        whole = node.spelling + node.comment
+        if node.comment and not any(self._rules[rule](whole)):
+            message += comment_hint(self._name(), whole)
+        return replace(self._issue(message), in_filter=rule == "filter")
 
     def _not_accepted(self) -> str:
         value = self._node.value
@@ -215,15 +233,16 @@ class _Explainer:
             return
         # A step with too many keys is badly cut: what else is wrong with it only follows from that.
         for error in [e for e in fitting[0] if e.validator == "maxProperties"] or fitting[0]:
-            yield from _Explainer(self._root, error, self._what).issues()
+            yield from _Explainer(self._root, error, self._what, self._rules).issues()
 
     def _unknown_keys(self) -> Iterator[Issue]:
         keys = list(self._schema["properties"])
         is_step = self._schema.get("title") == "Step with options"
         noun = "step" if is_step else "key"
+        given = [key for key, _ in self._children()]
         for key, child in self._children():
             if key not in keys:
-                hint = self._what.key_hint(self._path, key) or did_you_mean(key, keys)
+                hint = self._what.key_hint(self._path, key, given) or did_you_mean(key, keys)
                 text = f"unknown {noun} {shown(key)}; accepted: {listed(keys, 20)}.{hint}"
                 yield self._issue(text, child.key_place)
 

@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, assert_never
 
 from mltable_lite.errors import ArgumentTypeError, SaveError, listed
-from mltable_lite.spec.credentials import has_credential, masked
+from mltable_lite.masking import has_credential, masked
 from mltable_lite.spec.model import (
     SAMPLE_ROWS,
     Columns,

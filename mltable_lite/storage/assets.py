@@ -13,6 +13,7 @@ from mltable_lite.errors import (
     MLTableError,
     Notice,
     SourceNotFoundError,
+    SpecError,
     TargetExistsError,
     did_you_mean,
     listed,
@@ -99,7 +100,10 @@ def register(
         fingerprint={**state.summary(), "listing": listing},
         file=folder / "data" / name / f"{number}.yml",
     )
-    written = asset_record(asset.text(), "data asset", asset.file)
+    try:
+        written = asset_record(asset.text(), "data asset", asset.file)
+    except SpecError as error:
+        raise error.without_places("The data asset is not registered:") from None
     same = next((record for record in known if record.version == number), None)
     if same is not None:
         if (same.path, same.type) == (written.path, written.type) and same.fingerprint == asset.fingerprint:

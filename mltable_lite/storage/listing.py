@@ -8,6 +8,7 @@ import posixpath
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from operator import itemgetter
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
 from mltable_lite.errors import (
@@ -154,10 +155,11 @@ class FolderEntry:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The listed files in order, and how many names in folders were left out as no data."""
+    """The listed files in order, how many names in folders were left out as no data, and folders with a Delta log."""
 
     entries: list[FileEntry]
     skipped: int = 0
+    delta_tables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,11 +183,15 @@ class _Entry:
         """``MLTable:4``: where the entry stands in the MLTable file."""
         return self.source + (f":{self.spec.line}" if self.spec.line is not None else "")
 
+    @property
+    def shown(self) -> str:
+        """What a person may see of the entry's address."""
+        return self.spec.value if self.location.is_local else without_secrets(self.spec.value)
+
     def missing(self, found: str) -> SourceNotFoundError:
         """Return the error that tells what is there instead."""
-        value = self.spec.value if self.location.is_local else without_secrets(self.spec.value)
         return SourceNotFoundError(
-            f"{self.place} {self.spec.kind}: {value!r}: {NOT_FOUND}: {self.location.uri} {found}"
+            f"{self.place} {self.spec.kind}: {self.shown!r}: {NOT_FOUND}: {self.location.uri} {found}"
         )
 
 
@@ -238,7 +244,8 @@ def list_files(
             FileEntry(location, key, size, n, options, tag)
             for n, (key, size, tag) in enumerate(keys, len(files))
         ]
-    return Listing(files, len(skipped))
+    logs = [PurePosixPath(name) for name in skipped if name.rstrip("/").endswith("_delta_log")]
+    return Listing(files, len(skipped), tuple(str(log.parent) for log in logs))
 
 
 def list_folders(
@@ -331,8 +338,8 @@ def _look(entries: list[_Entry], options: StorageOptions) -> list[tuple[Location
 
 
 def _nothing_there(entry: _Entry, options: StorageOptions) -> SourceNotFoundError:
-    if entry.spec.kind == "file" and is_glob(entry.spec.value):
-        return entry.missing(f"names no file; for all files that match write 'pattern: {entry.spec.value}'.")
+    if entry.spec.kind == "file" and is_glob(entry.shown):
+        return entry.missing(f"names no file; for all files that match write 'pattern: {entry.shown}'.")
     if entry.location.protocol in ("http", "https"):
         return entry.missing("is not there.")
     missing, folder = entry.location, entry.location.parent

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
     from mltable_lite.storage.options import StorageOptions
 
 NAME = "MLTable"
+#: What a file's name says about the function that reads it, compressed or not.
+_READERS = {
+    **dict.fromkeys((".csv", ".tsv", ".txt"), "from_delimited_files"),
+    **dict.fromkeys((".json", ".ndjson"), "from_json_lines_files"),
+    ".parquet": "from_parquet_files",
+}
 
 
 class Found(NamedTuple):
@@ -96,11 +102,19 @@ def _missing(given: str, folder: Location, options: StorageOptions) -> MLTableNo
             f"{start} does not exist{_nor_its_root(folder, options)}. Give the folder that holds a file called MLTable."
         )
     if found.kind == "file":
+        if _is_nearly_named(folder.name):
+            return MLTableNotFoundError(f"{start} is not called MLTable; rename it to 'MLTable'.")
+        reader = next((name for ending, name in _READERS.items() if ending in folder.name.lower()), "")
         return MLTableNotFoundError(
-            f"{start} is a file and not called MLTable. Give the folder that holds a file called MLTable."
+            f"{start} is a file and not called MLTable. Give the folder that holds a file called MLTable"
+            + (
+                f", or read the file itself: {reader}([{{'file': {without_secrets(given)!r}}}])."
+                * bool(reader)
+                or "."
+            )
         )
     names = sorted(child.key.rstrip("/").rpartition("/")[2] for child in children(folder, options))
-    near = [name for name in names if name.lower().split(".")[0] == "mltable"]
+    near = [name for name in names if _is_nearly_named(name)]
     if NAME in names:
         return MLTableNotFoundError(f"{start}/MLTable is a folder; it must be a file.")
     if near:
@@ -108,6 +122,10 @@ def _missing(given: str, folder: Location, options: StorageOptions) -> MLTableNo
     return MLTableNotFoundError(
         f"{start} has no file called MLTable. It holds: {listed(names) or 'nothing'}."
     )
+
+
+def _is_nearly_named(name: str) -> bool:
+    return name.lower().split(".")[0] == "mltable"
 
 
 def _nor_its_root(folder: Location, options: StorageOptions) -> str:

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mltable_lite.errors import ArgumentError, TargetExistsError
+from mltable_lite.errors import ArgumentError, SpecError, TargetExistsError
 from mltable_lite.storage import registry
 from mltable_lite.storage.credentials import is_reference
 from mltable_lite.storage.datastores import Datastore
@@ -39,7 +39,10 @@ def registered(record: DatastoreRecord, credentials: Mapping[str, Any], *, overw
         text = (
             f"# Given in the process that registered it, and not kept: {', '.join(sorted(secrets))}.\n{text}"
         )
-    datastore_record(text, "datastore")
+    try:
+        datastore_record(text, "datastore")
+    except SpecError as error:
+        raise error.without_places("The datastore is not registered:") from None
     before = registry.datastore(record.name)
     if before is not None and before != record and not overwrite:
         raise TargetExistsError(

@@ -40,7 +40,14 @@ Overwrite = bool | Literal["changed"]
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One file of a copy: `source` and `target` are addresses without credentials, `copied` tells whether it moved."""
+    """One file of a copy.
+
+    Attributes:
+        source: Its address, without credentials.
+        target: That of the copy.
+        bytes: Its size.
+        copied: Whether it was copied, or was there already.
+    """
 
     source: str
     target: str
@@ -50,7 +57,13 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a copy did, or with `dry_run` would do."""
+    """What a copy did, or with `dry_run` would do.
+
+    Attributes:
+        items: The files.
+        seconds: How long it took.
+        dry_run: Whether nothing was done.
+    """
 
     items: tuple[Item, ...]
     seconds: float = 0.0

@@ -63,14 +63,13 @@ class Case:
 
     def check(self, folder: Path) -> None:
         """Read the table in a folder and compare all that is said about it."""
-        table = self.load(folder)
         with warnings.catch_warnings(record=True) as shown:
             warnings.simplefilter("always")
             if self.error is None:
-                self._check_frame(table.to_pandas_dataframe())
+                self._check_frame(self.load(folder).to_pandas_dataframe())
             else:
                 with pytest.raises(self.error[0]) as raised:
-                    table.to_pandas_dataframe()
+                    self.load(folder).to_pandas_dataframe()
                 assert type(raised.value) is self.error[0]
                 for text in self.error[1]:
                     assert text in str(raised.value)

@@ -18,6 +18,7 @@ from mltable_lite.errors import (
     MissingColumnWarning,
     SkippedFilesWarning,
     SourceNotFoundError,
+    SpecError,
 )
 
 ROWS = "i,a,b,c,d,e\n1,1,x,1.5,true,2020-01-02\n2,2,yy,,false,2021-03-04\n3,3,,2.5,true,\n4,,X,3.5,,2022-05-06\n5,5,it is,5.0,false,2020-01-02\n"
@@ -188,7 +189,7 @@ CONVERSIONS = [
         "{datetime: {formats: '%H:%M:%S'}}",
         [],
         "",
-        error=(ArgumentError, ("%H:%M:%S", "date_constant")),
+        error=(SpecError, ("%H:%M:%S", "date_constant")),
     ),
     Case(
         "a_column_to_convert_that_is_not_there",

@@ -7,6 +7,7 @@ import datetime
 import pytest
 
 from mltable_lite.errors import ArgumentTypeError, SaveError
+from mltable_lite.masking import has_credential, masked
 from mltable_lite.spec import (
     PathSpec,
     ReadDelimited,
@@ -21,7 +22,6 @@ from mltable_lite.spec import (
     to_text,
     to_yaml,
 )
-from mltable_lite.spec.credentials import has_credential, masked
 from mltable_lite.spec.write import absolute
 
 

@@ -7,7 +7,9 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import fsspec
 import pytest
@@ -330,13 +332,23 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
     assert int(done.stdout) < 20
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads everything")
-def test_a_local_file_that_may_not_be_read_is_named(tmp_path):
-    (tmp_path / "a").write_bytes(b"one")
-    (tmp_path / "b").write_bytes(b"two")
-    (tmp_path / "a").chmod(0)
-    with pytest.raises(AccessDeniedError, match=r"/a: access denied"):
-        transfer.copy(tmp_path / "a", tmp_path / "b")
+def test_a_local_file_that_may_not_be_read_is_named():
+    with tempfile.TemporaryDirectory() as folder:
+        one, other = Path(folder, "a"), Path(folder, "b")
+        one.write_bytes(b"one")
+        other.write_bytes(b"two")
+        transfer.copy(one, other)  # all that is loaded when it is needed
+        other.write_bytes(b"two")
+        one.chmod(0)
+        Path(folder).chmod(0o755)
+        me = os.geteuid()
+        if me == 0:  # who reads everything
+            os.seteuid(65534)
+        try:
+            with pytest.raises(AccessDeniedError, match=r"/a: access denied"):
+                transfer.copy(one, other)
+        finally:
+            os.seteuid(me)
 
 
 # --------------------------------------------------------------------------- the commands
