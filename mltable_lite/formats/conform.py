@@ -121,11 +121,13 @@ def without_views(t: pa.DataType) -> pa.DataType:
 
 
 def with_inner(t: pa.DataType, change: Callable[[pa.DataType], pa.DataType]) -> pa.DataType:
-    """Return a struct, map or list type after a change of the types of its fields; list views become lists."""
+    """Return a struct, map, list or dictionary type after a change of the types inside; list views become lists."""
 
     def changed(field: pa.Field) -> pa.Field:
         return field.with_type(change(field.type))
 
+    if pt.is_dictionary(t):
+        return pa.dictionary(t.index_type, change(t.value_type), ordered=t.ordered)
     if pt.is_struct(t):
         return pa.struct([changed(f) for f in t])
     if pt.is_map(t):
@@ -143,6 +145,8 @@ def _holds(t: pa.DataType, *kinds: Callable[[pa.DataType], bool]) -> bool:
         return True
     if isinstance(t, pa.BaseExtensionType):
         return _holds(t.storage_type, *kinds)
+    if pt.is_dictionary(t):
+        return _holds(t.value_type, *kinds)
     return any(_holds(t.field(i).type, *kinds) for i in range(t.num_fields))
 
 

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from mltable_lite.errors import ArgumentError, ArgumentTypeError, ColumnNotFoundError
+from mltable_lite.formats.conform import conform, with_inner, without_views
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -93,7 +94,7 @@ def _culprit(frame: Any) -> str:
 
 # --------------------------------------------------------------------------- plain types
 def plain(rows: pa.RecordBatchReader, *, dictionaries: bool) -> pa.RecordBatchReader:
-    """Return the same rows with text and binary views as plain columns, and dictionaries as their values.
+    """Return the same rows with plain columns for views, and values for dictionaries.
 
     polars has views for every text; few of the functions that write files know them.
 
@@ -101,7 +102,7 @@ def plain(rows: pa.RecordBatchReader, *, dictionaries: bool) -> pa.RecordBatchRe
         rows: The stream.
         dictionaries: Keep dictionaries, of plain values.
     """
-    flat = _retyped(rows.schema, _without_views)
+    flat = _retyped(rows.schema, without_views)
     wanted = flat if dictionaries else _retyped(flat, _without_dictionaries)
     if wanted.equals(rows.schema):
         return rows
@@ -111,46 +112,27 @@ def plain(rows: pa.RecordBatchReader, *, dictionaries: bool) -> pa.RecordBatchRe
             # A frame may come as one batch; it is not to be held twice.
             for start in range(0, batch.num_rows, _BATCH_ROWS):
                 # Two steps: pyarrow has no cast from a dictionary of views to values.
-                yield batch.slice(start, _BATCH_ROWS).cast(flat).cast(wanted)
+                arrays = [
+                    conform(conform(column, between.type), field.type)
+                    for column, between, field in zip(
+                        batch.slice(start, _BATCH_ROWS).columns, flat, wanted, strict=True
+                    )
+                ]
+                yield pa.RecordBatch.from_arrays(arrays, schema=wanted)
 
     return pa.RecordBatchReader.from_batches(wanted, batches())
 
 
 def _retyped(schema: pa.Schema, change: Callable[[pa.DataType], pa.DataType]) -> pa.Schema:
-    fields = [field.with_type(_within(field.type, change)) for field in schema]
-    return pa.schema(fields, schema.metadata)
-
-
-def _within(kind: pa.DataType, change: Callable[[pa.DataType], pa.DataType]) -> pa.DataType:
-    """Return a type after a change of it and of the types that it holds."""
-
-    def inner(field: pa.Field) -> pa.Field:
-        return field.with_type(_within(field.type, change))
-
-    if pt.is_list(kind):
-        kind = pa.list_(inner(kind.value_field))
-    elif pt.is_large_list(kind):
-        kind = pa.large_list(inner(kind.value_field))
-    elif pt.is_fixed_size_list(kind):
-        kind = pa.list_(inner(kind.value_field), kind.list_size)
-    elif pt.is_struct(kind):
-        kind = pa.struct([inner(field) for field in kind])
-    elif pt.is_map(kind):
-        kind = pa.map_(inner(kind.key_field), inner(kind.item_field), keys_sorted=kind.keys_sorted)
-    elif pt.is_dictionary(kind):
-        kind = pa.dictionary(kind.index_type, _within(kind.value_type, change), ordered=kind.ordered)
-    return change(kind)
-
-
-def _without_views(kind: pa.DataType) -> pa.DataType:
-    # The large ones, because a batch of views may hold more than 2 GB of text.
-    if pt.is_string_view(kind):
-        return pa.large_string()
-    return pa.large_binary() if pt.is_binary_view(kind) else kind
+    return pa.schema([field.with_type(change(field.type)) for field in schema], schema.metadata)
 
 
 def _without_dictionaries(kind: pa.DataType) -> pa.DataType:
-    return kind.value_type if pt.is_dictionary(kind) else kind
+    return (
+        _without_dictionaries(kind.value_type)
+        if pt.is_dictionary(kind)
+        else with_inner(kind, _without_dictionaries)
+    )
 
 
 # --------------------------------------------------------------------------- pieces

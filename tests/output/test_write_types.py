@@ -74,6 +74,15 @@ def test_views_and_categories_make_folders(kind, column, tmp_path):
     assert sorted(found.to_pylist(), key=lambda row: row["n"]) == VIEWS.to_pylist()
 
 
+@pytest.mark.parametrize("kind", ["parquet", "json_lines", "delta"])
+def test_views_of_lists_are_written_as_lists_also_where_they_are_cut(kind, tmp_path):
+    inner = pa.list_view(pa.int64())
+    lists = pa.array([[[1]], [[2], [3, 4]], []], pa.list_view(inner))
+    table = pa.table({"a": [1, 2, 3], "l": lists}).slice(1)
+    written = mltable.write(table, tmp_path / "t", format=kind)
+    assert mltable.load(written.uri).to_arrow_table().to_pylist() == table.to_pylist()
+
+
 def test_views_of_bytes_are_written_where_bytes_are(tmp_path):
     table = pa.table({"b": pa.array([b"\xff", None], pa.binary_view())})
     for kind in ("parquet", "delta"):
