@@ -9,6 +9,7 @@ import pickle
 
 import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 from docs.rows import Make, dtypes, read, row, values
 
 import mltable_lite as mltable
@@ -149,6 +150,15 @@ def folder_markers(make):
     table = make.steps("read_delimited", "[{folder: t}]", **FOLDER)
     assert values(table, "a") == [1, 2]
     assert "3" in str(table.explain())
+
+
+@row("delta-as-files")
+def delta_as_files(make):
+    for _ in range(2):
+        write_deltalake(make.folder / "t", pa.table({"a": [1, 2]}), mode="overwrite")
+    table = mltable.from_parquet_files([{"folder": str(make.folder / "t")}])
+    assert sorted(values(table, "a", errors.SkippedFilesWarning)) == [1, 1, 2, 2]
+    assert values(mltable.from_delta_lake(str(make.folder / "t")), "a") == [1, 2]
 
 
 @row("missing-named")
