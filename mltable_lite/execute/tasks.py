@@ -112,26 +112,19 @@ class Program:
     @property
     def keeps_rows(self) -> bool:
         """Whether every row of a partition comes out, so that its number tells which one it is."""
-        return (
-            self.scan.predicate is None
-            and not self.scan.samples
-            and all(isinstance(step, _KEEP_ROWS) and not _may_drop(step) for step in self.steps)
-        )
+        return self.scan.predicate is None and not self.scan.samples and all(map(_keeps_rows, self.steps))
 
     def known_rows(self, part: Part) -> int | None:
         """Return how many rows a part gives, where that is known without reading."""
         kept = self.scan.predicate is None and not self.scan.samples
         rows = part.partition.rows if kept else None
         for step in self.steps:
-            match step:
-                case Slice():
-                    start, stop = part.ranges[step.number]
-                    # A range with an end was counted out: it has all its rows.
-                    rows = stop - start if stop is not None else None if rows is None else rows - start
-                case Project() | Convert() | PartitionColumns(ignore_errors=False):
-                    pass
-                case _:
-                    rows = None
+            if isinstance(step, Slice):
+                start, stop = part.ranges[step.number]
+                # A range with an end was counted out: it has all its rows.
+                rows = stop - start if stop is not None else None if rows is None else rows - start
+            elif not _keeps_rows(step):
+                rows = None
         return rows
 
 
@@ -223,11 +216,11 @@ class PartitionTask:
         return count
 
 
-_KEEP_ROWS = (Project, Convert, PartitionColumns)
-
-
-def _may_drop(step: Plan) -> bool:
-    return isinstance(step, PartitionColumns) and step.ignore_errors
+def _keeps_rows(step: Plan) -> bool:
+    match step:
+        case Project() | Convert() | PartitionColumns(ignore_errors=False):
+            return True
+    return False
 
 
 # --------------------------------------------------------------------------- rows
