@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: The largest integer that float64 holds together with all smaller ones.
 EXACT_FLOAT = 2**53
+#: Placing fewer rows takes longer than copying them to others first.
+SHORT_ROWS = 2048
 
 
 class FrameBuilder:
@@ -68,7 +70,7 @@ def _merged(batches: Sequence[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Yield the rows in fewer batches where they are short: each costs more than its rows."""
     short: list[pa.RecordBatch] = []
     for batch in batches:
-        if batch.num_rows < SMALL_ROWS:
+        if batch.num_rows < SHORT_ROWS:
             short.append(batch)
             continue
         yield from _joined(short)

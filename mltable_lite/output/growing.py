@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mltable_lite.execute.width import SMALL_ROWS, thread_count
 from mltable_lite.execute.workers import workers
-from mltable_lite.output.frame import FrameBuilder
+from mltable_lite.output.frame import SHORT_ROWS, FrameBuilder
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
@@ -63,7 +63,7 @@ class _Growing:
         self._waiting.append(batch)
         if self._rows > self._builder.rows and self._expected:
             self._resize(max(self._expected, self._rows + self._rows // 2))
-        if self._placed + SMALL_ROWS <= self._rows <= self._builder.rows:
+        if self._placed + SHORT_ROWS <= self._rows <= self._builder.rows:
             self._place()
 
     def frame(self) -> pd.DataFrame:
@@ -80,7 +80,7 @@ class _Growing:
     def _place(self) -> None:
         while self._waiting:
             row, batches = self._placed, []
-            while self._waiting and self._placed - row < SMALL_ROWS:
+            while self._waiting and self._placed - row < SHORT_ROWS:
                 batches.append(self._waiting.popleft())
                 self._placed += batches[-1].num_rows
             if self._placed - row < SMALL_ROWS:  # handing them over would take longer
