@@ -1,6 +1,7 @@
 """Everything that can be wrong with the input is one error of one class, with the place and the way out."""
 
 import datetime as dt
+import gzip
 import os
 import warnings
 from pathlib import Path
@@ -151,6 +152,20 @@ def test_bad_input_is_one_error_with_place_and_way_out(folder, name):
     text = str(caught.value)
     assert [part for part in parts if part not in text] == [], text
     assert "Traceback" not in text
+
+
+def test_a_file_read_with_another_format_s_step_is_told_by_what_it_is(folder):
+    content = (folder / "a.csv").read_bytes()
+    pq.write_table(pa.table({"a": [1.5, None]}), folder / "p.parquet")
+    (folder / "g.csv").write_bytes(gzip.compress(content))
+    for name, hint in [("p.parquet", "read_parquet"), ("g.csv", r"end in \.gz")]:
+        for read in (mltable.from_delimited_files, mltable.from_json_lines_files):
+            with pytest.raises(errors.EncodingError, match=f"no text but .*{hint}"):
+                read([{"file": str(folder / name)}]).to_pandas_dataframe()
+    with pytest.raises(
+        errors.CorruptFileError, match=r"By its name it is text: read it with read_delimited\."
+    ):
+        mltable.from_parquet_files([{"file": str(folder / "a.csv")}]).to_pandas_dataframe()
 
 
 def test_conversions_that_lose_values_warn_with_a_count_and_the_first(folder):

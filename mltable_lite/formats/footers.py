@@ -24,6 +24,12 @@ T = TypeVar("T")
 
 #: What pyarrow raises on bytes that are not what they should be; ArrowInvalid is a ValueError.
 ARROW_ERRORS = (pa.ArrowException, OSError, ValueError, NotImplementedError)
+_ADVICE = "Write the file anew or leave it out of the paths."
+#: What files of other formats are called, and the step that reads them.
+_TEXT = {
+    **dict.fromkeys((".csv", ".tsv", ".txt"), "read_delimited"),
+    **dict.fromkeys((".json", ".jsonl", ".ndjson"), "read_json_lines"),
+}
 #: Serialised; in memory a footer takes about ten times as much.
 CACHE_BYTES = 4 * 1024 * 1024
 _AHEAD = 64
@@ -141,7 +147,7 @@ def read_footer(file: InputFile) -> pq.FileMetaData:
     except MLTableError:
         raise
     except ARROW_ERRORS as error:
-        raise explained(error, file.uri, "is not a Parquet file, or a damaged one") from error
+        raise no_parquet(error, file) from error
 
 
 def read_tail(file: InputFile, token: str, *, local: bool) -> bytes:
@@ -174,10 +180,18 @@ def _parsed(file: InputFile, tail: bytes) -> pq.FileMetaData:
     try:
         return pq.read_metadata(pa.BufferReader(tail))
     except ARROW_ERRORS as error:
-        raise explained(error, file.uri, "is not a Parquet file, or a damaged one") from error
+        raise no_parquet(error, file) from error
 
 
-def explained(error: BaseException, place: str, what: str) -> MLTableError:
+def no_parquet(error: BaseException, file: InputFile) -> MLTableError:
+    """Return the error for a file that does not open as Parquet; by its name it may be text."""
+    name = file.uri.lower()
+    step = next((step for ending, step in _TEXT.items() if name.endswith(ending)), "")
+    advice = f"By its name it is text: read it with {step}." if step else _ADVICE
+    return explained(error, file.uri, "is not a Parquet file, or a damaged one", advice)
+
+
+def explained(error: BaseException, place: str, what: str, advice: str = "") -> MLTableError:
     """Return an error of pyarrow as one of ours, with the place and what it means.
 
     One of ours says that already: it is raised again as it is. Raised from itself it would be its own cause, and what
@@ -191,4 +205,4 @@ def explained(error: BaseException, place: str, what: str) -> MLTableError:
         )
     if isinstance(error, OSError) and error.errno is not None:
         return StorageError(f"{place}: cannot be read: {reason}.")
-    return CorruptFileError(f"{place}: {what}: {reason}. Write the file anew or leave it out of the paths.")
+    return CorruptFileError(f"{place}: {what}: {reason}. {advice or _ADVICE}")

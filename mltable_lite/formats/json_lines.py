@@ -145,7 +145,7 @@ def inspect(read: ReadJsonLines, files: Sequence[InputFile]) -> JsonLinesSource:
         source = replace(source, schema=_schema(source._everything), exact=True)  # noqa: SLF001 - its own module
     if not source.schema.names:
         for block in blocks:
-            _refuse_no_columns(block)
+            _refuse_no_columns(block, read.invalid_lines)
     return source
 
 
@@ -161,11 +161,11 @@ def _beginning(file: InputFile, encoding: str, size: int) -> tuple[Block | None,
     return blocks[0], all(not block.data for block in blocks[1:])
 
 
-def _refuse_no_columns(block: Block) -> None:
+def _refuse_no_columns(block: Block, invalid_lines: str) -> None:
     data = _data(block)
     for line in parse_lines(data, 0, len(data)):
         if line.value is None:
-            raise invalid(block, data, line)
+            raise invalid(block, data, line, dropped=invalid_lines == "drop")
         raise DataError(f"{block.file.uri}: every line is an empty object {{}}, so there are no columns.")
 
 

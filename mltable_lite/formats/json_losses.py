@@ -79,8 +79,8 @@ def text_of(data: bytes, line: Line) -> str:
     return data[line.position : end if end >= 0 else None].decode().strip()
 
 
-def invalid(block: Block, data: bytes, line: Line) -> InvalidLineError:
-    """Return the error for a line that is no object."""
+def invalid(block: Block, data: bytes, line: Line, *, dropped: bool = False) -> InvalidLineError:
+    """Return the error for a line that is no object, or for one of those that are `dropped`, which leaves none."""
     text = text_of(data, line)
     at = f"{block.file.uri}:{block.line_at(line.position)}"
     if text.startswith("[") and not data[: line.position].strip(WHITE):
@@ -88,6 +88,8 @@ def invalid(block: Block, data: bytes, line: Line) -> InvalidLineError:
             f"{at}: the file begins with an array '['; JSON lines are one object a line, without brackets and commas "
             "around them. Write each object of the array on a line of its own."
         )
+    if dropped:
+        return InvalidLineError(f"{at}: {line.reason}; there is no such line, so there are no columns.")
     return InvalidLineError(
         f"{at}: {shortened(text)!r} is invalid: {line.reason}. Correct the line, or leave such lines out with "
         "invalid_lines: drop"

@@ -14,7 +14,7 @@ import pyarrow.types as pt
 
 from mltable_lite.errors import CorruptFileError, MLTableError, SchemaMismatchError
 from mltable_lite.formats.conform import batch_of, conform, renames, stored_fields
-from mltable_lite.formats.footers import ARROW_ERRORS, explained
+from mltable_lite.formats.footers import ARROW_ERRORS, explained, no_parquet
 from mltable_lite.formats.stored import Stored, stored_of
 
 if TYPE_CHECKING:
@@ -338,7 +338,7 @@ def open_small(file: InputFile, rows: int, footer: pq.FileMetaData | None = None
     except MLTableError:
         raise
     except ARROW_ERRORS as error:
-        raise explained(error, file.uri, "is not a Parquet file, or a damaged one") from error
+        raise no_parquet(error, file) from error
 
 
 def _parquet_file(stream: pa.NativeFile, **options: Any) -> pq.ParquetFile:

@@ -332,6 +332,14 @@ def _grown_head(file: InputFile, head: bytes) -> bytes:
 
 
 # --------------------------------------------------------------------------- bytes to text
+#: How files begin that are no text, and what to do with them.
+_NO_TEXT = {
+    b"PAR1": "Parquet: read it with read_parquet",
+    b"\x1f\x8b": "compressed by gzip: let its name end in .gz",
+    b"PK\x03\x04": "a zip archive, as Excel's files are too: let its name end in .zip, or save the sheet as CSV",
+}
+
+
 def _codec(file: InputFile, encoding: str, head: bytes) -> Codec:
     try:
         return decode_name(encoding, head)
@@ -362,9 +370,11 @@ def _encoding_error(
     found = marks.get(
         bad + bytes(error.object[error.end : error.end + 1]) if offset + error.start == 0 else b""
     )
-    advice = (
-        f"the file begins with the mark of {found}: set encoding: {found}."
-        if found
-        else ("set the encoding the file has, such as latin1 or utf16.")
-    )
+    advice = "set the encoding the file has, such as latin1 or utf16."
+    if found:
+        advice = f"the file begins with the mark of {found}: set encoding: {found}."
+    elif other := next(
+        (what for mark, what in _NO_TEXT.items() if file.read_range(0, 4).startswith(mark)), ""
+    ):
+        advice = f"by its first bytes it is no text but {other}."
     return EncodingError(f"{at}: 0x{bad.hex()} is no {codec.name} ({error.reason}); {advice}")

@@ -16,6 +16,8 @@ def explain_answers(case: Case, reference: Answer, ours: Answer) -> str | None:
     """Return why rows, columns or success differ after the read step, or `None`."""
     lines = [line for content in case.files.values() for line in written.json_lines(case, content)]
     fewer = "error" not in ours and "error" not in reference and ours["rows"] < reference["rows"]
+    if ours.get("error") == "InvalidLineError" and "there are no columns" in ours["text"]:
+        return "json-array" if reference.get("columns") == [] else None
     if ours.get("error") == "InvalidLineError" or fewer:
         return "json-trailing-text" if any(map(_has_trailing_text, lines)) else None
     if "error" in reference and "error" not in ours:

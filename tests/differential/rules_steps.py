@@ -265,8 +265,8 @@ def _conversion(target: Any, value: Any, theirs: Any, our: Any, ours: Column) ->
     if (
         isinstance(target, dict)
         and "boolean" in target
-        and isinstance(value, (int, float))
-        and theirs == (value != 0)
+        and not isinstance(value, (str, bool))
+        and theirs == _is_true(value)
     ):
         return "convert-bool-lists"
     return (
@@ -274,6 +274,13 @@ def _conversion(target: Any, value: Any, theirs: Any, our: Any, ours: Column) ->
         if isinstance(target, dict) and "datetime" in target
         else None
     )
+
+
+def _is_true(value: Any) -> bool | None:
+    """Return what a number is as a boolean; `None` for no number."""
+    if isinstance(value, list) and value[0] in ("float", "decimal"):
+        value = float(value[1])
+    return value != 0 if isinstance(value, (int, float)) else None
 
 
 def _known_keys(record: str) -> list[str]:

@@ -204,6 +204,8 @@ def json_dropped_lines(make):
 def json_array(make):
     with pytest.raises(errors.InvalidLineError, match="array"):
         read(make.json('[{"a":1}]', invalid_lines="drop"))
+    with pytest.raises(errors.InvalidLineError, match=r":1: it is null; .* so there are no columns"):
+        read(make.json("null;junk", invalid_lines="drop"))
 
 
 # --------------------------------------------------------------------------- Delta
