@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
@@ -98,7 +99,9 @@ class Catalogue:
                     node.paths, node.base, self.options, source=self.origin, expand=node.listing == "files"
                 )
                 entries = FilesSource(tuple(listing.entries), node.column)
-                self._files[node] = Listed(entries, listing.skipped, listing.delta_tables)
+                logs = [PurePosixPath(name) for name in listing.skipped if name.endswith("_delta_log")]
+                tables = tuple(str(log.parent) for log in logs)
+                self._files[node] = Listed(entries, len(listing.skipped), tables)
         return self._files[node]
 
     def scan(self, scan: Scan) -> Resolved:

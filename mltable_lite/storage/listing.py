@@ -8,7 +8,6 @@ import posixpath
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from operator import itemgetter
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
 from mltable_lite.errors import (
@@ -155,11 +154,10 @@ class FolderEntry:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The listed files in order, how many names in folders were left out as no data, and folders with a Delta log."""
+    """The listed files in order, and the names in folders that were left out as no data."""
 
     entries: list[FileEntry]
-    skipped: int = 0
-    delta_tables: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +188,8 @@ class _Entry:
 
     def missing(self, found: str) -> SourceNotFoundError:
         """Return the error that tells what is there instead."""
-        return SourceNotFoundError(
-            f"{self.place} {self.spec.kind}: {self.shown!r}: {NOT_FOUND}: {self.location.uri} {found}"
-        )
+        named = f"{self.place} {self.spec.kind}: {self.shown!r}"
+        return SourceNotFoundError(f"{named}: {NOT_FOUND}: {self.location.uri} {found}")
 
 
 # --------------------------------------------------------------------------- public
@@ -244,8 +241,7 @@ def list_files(
             FileEntry(location, key, size, n, options, tag)
             for n, (key, size, tag) in enumerate(keys, len(files))
         ]
-    logs = [PurePosixPath(name) for name in skipped if name.rstrip("/").endswith("_delta_log")]
-    return Listing(files, len(skipped), tuple(str(log.parent) for log in logs))
+    return Listing(files, tuple(skipped))
 
 
 def list_folders(
@@ -361,9 +357,7 @@ def _names(folder: Location, options: StorageOptions) -> list[str]:
 # --------------------------------------------------------------------------- patterns
 def _match_files(entry: _Entry, options: StorageOptions, skipped: list[str]) -> list[Found]:
     if entry.spec.value.endswith("/") and not entry.pattern.endswith("**"):
-        raise entry.missing(
-            "matches only folders, because it ends in '/'; for all files below them end it in '/**'."
-        )
+        raise entry.missing("matches only folders, as it ends in '/'; for all files below end it in '/**'.")
     found = {c.key: Found(c.key, c.size, c.tag) for c in _match(entry, options) if not c.is_folder}
     own = [key for key in found if key.rpartition("/")[2] == "MLTable"]
     for key in own:

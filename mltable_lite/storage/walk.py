@@ -96,7 +96,7 @@ def _remote_files(
         if marked is None:
             yield Found(child.key, child.size, child.tag)
         else:
-            left_out.add("/".join(segments[: marked + 1]))
+            left_out.add(child.key[:start] + "/".join(segments[: marked + 1]))
     skipped += sorted(left_out)
 
 

@@ -65,7 +65,7 @@ def names(base, *entries):
 
 def test_a_folder_is_recursive_sorted_bytewise_and_without_markers(tree):
     assert names(tree, ("folder", "t")) == ["t/" + name for name in PLAIN]
-    assert list_files([PathSpec("folder", "./t/")], tree).skipped == 10
+    assert len(list_files([PathSpec("folder", "./t/")], tree).skipped) == 10
 
 
 def test_the_base_itself_is_a_folder(tree):
@@ -101,7 +101,7 @@ def test_a_pattern_never_lists_the_mltable_file(tree):
     assert len(listing.entries) == 1
     listing = list_files([PathSpec("pattern", "t/[Ma]*")], tree)
     assert [e.location.name for e in listing.entries] == ["a.csv", "a.csv.crc"]
-    assert listing.skipped == 1
+    assert len(listing.skipped) == 1
 
 
 def test_entries_keep_their_order_and_a_file_listed_twice_is_there_twice(tree):
