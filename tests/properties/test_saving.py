@@ -208,7 +208,8 @@ def test_a_save_that_is_killed_leaves_the_old_table_or_the_new_one(tmp_path, col
     out = tmp_path / "out"
     seen = set()
     arguments = [str(tmp_path), *folders, str(colocated)]
-    for _ in killed(SAVER, *arguments, times=1_000 if DEEP else 60, most_seconds=0.03):
+    times = 1_000 if DEEP else 60
+    for _ in killed(SAVER, *arguments, times=times, most_seconds=0.03, until=lambda: seen == {"one", "two"}):
         if (out / "MLTable").exists():
             rows = mltable.load(out).to_pandas_dataframe()["v"].tolist()
             assert rows in whole

@@ -28,6 +28,7 @@ from mltable_lite.errors import (
 
 PATIENT = {"attempts": 5, "deadline_seconds": 10, "attempt_seconds": 1.5, "first_wait_seconds": 0.05}
 HASTY = {"attempts": 3, "deadline_seconds": 1.5, "attempt_seconds": 0.6, "first_wait_seconds": 0.05}
+BUSY_SECONDS = 4  # what a busy machine may add to a deadline; a fault that hangs would add an hour
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ def test_a_fault_gives_the_right_rows_or_one_error_in_time(fault, name, stored):
                 "silently wrong rows" if not found.equals(rows[kind]) else "no error" if given.error else ""
             )
         seconds = time.monotonic() - start
-        return wrong or ("too late" if seconds > given.policy["deadline_seconds"] + 1 else "")
+        return wrong or ("too late" if seconds > given.policy["deadline_seconds"] + BUSY_SECONDS else "")
 
     tried = kinds(fault, name)
     with ThreadPoolExecutor(len(tried)) as pool:
@@ -216,7 +217,7 @@ def test_a_fault_in_the_log_gives_the_right_rows_or_one_error_in_time(fault, nam
         with pytest.raises(given.error) as caught:
             table("delta", server, root, retry=given.policy).to_arrow_table()
         assert wrong_error(given, caught.value, root) == ""
-    assert time.monotonic() - start <= given.policy["deadline_seconds"] + 1
+    assert time.monotonic() - start <= given.policy["deadline_seconds"] + BUSY_SECONDS
 
 
 # --------------------------------------------------------------------------- other faults
@@ -280,7 +281,7 @@ def test_a_server_that_stops_amid_a_read_is_an_error_in_time(tmp_path):
     start = time.monotonic()
     with pytest.raises(StorageError, match=r"az://gone/t/0\.parquet: the storage failed after 3 attempts"):
         list(batches)
-    assert time.monotonic() - start < HASTY["deadline_seconds"] + 1
+    assert time.monotonic() - start < HASTY["deadline_seconds"] + BUSY_SECONDS
 
 
 def test_a_wrong_policy_is_refused_when_it_is_given():

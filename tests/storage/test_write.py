@@ -360,7 +360,10 @@ def test_a_write_that_is_killed_leaves_the_old_table_or_the_new_one(folder, tmp_
     uri, options, names = folder
     seen = set()
     arguments = [uri, repr(options), str(tmp_path / "warm")]
-    for _ in killed(WRITER, *arguments, times=12, most_seconds=1.2 if "://" in uri else 0.4):
+    most_seconds = 1.2 if "://" in uri else 0.4
+    for _ in killed(
+        WRITER, *arguments, times=12, most_seconds=most_seconds, until=lambda: seen == {"one", "two"}
+    ):
         if "MLTable" in names():
             rows = mltable.load(uri, storage_options=options).to_arrow_table()["v"].unique().to_pylist()
             assert rows in (["one"], ["two"])
