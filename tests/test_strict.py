@@ -29,6 +29,11 @@ from mltable_lite.errors import (
 
 EXTRACT = "{extract_columns_from_partition_format: {partition_format: '{x}_y/a', ignore_errors: true}}"
 
+BEFORE_READING = (
+    "{extract_columns_from_partition_format: '{x}_y/a'}, "
+    "{convert_column_types: [{columns: x, column_type: int}]}, read_delimited"
+)
+
 
 @dataclass(frozen=True)
 class Warned:
@@ -79,6 +84,7 @@ CASES = [
         BIG,
         "read_parquet, {convert_column_types: [{columns: a, column_type: {datetime: {formats: '%Y'}}}]}",
     ),
+    Warned(ConversionWarning, "n_y/a", "v\n1\n", BEFORE_READING, more={"7_y/a": "v\n2\n"}),
     Warned(MissingColumnWarning, "a.csv", "a\n1\n", "read_delimited, {drop_columns: q}"),
     Warned(MissingColumnWarning, "a.parquet", BIG, "read_parquet, {drop_columns: q}"),
     Warned(MissingColumnWarning, "a.parquet", BIG, "read_parquet", traits="traits: {index_columns: [q]}\n"),
@@ -117,6 +123,14 @@ def test_without_strict_mode_it_is_a_warning(tmp_path, case):
         warnings.simplefilter("always")
         assert len(case.load(tmp_path).to_pandas_dataframe()) > 0
     assert {w.category for w in shown} == {case.category}
+
+
+def test_a_warning_of_a_step_before_the_read_step_names_the_file(tmp_path):
+    table = Warned(ConversionWarning, "7_y/a", "v\n2\n", BEFORE_READING, more={"n_y/a": "v\n1\n"}).load(
+        tmp_path
+    )
+    with pytest.warns(ConversionWarning, match=r"'x': 1 values .* became null; first: 'n' at .*/n_y/a$"):
+        assert table.to_arrow_table().to_pylist() == [{"x": 7, "v": 2}, {"x": None, "v": 1}]
 
 
 @each_case

@@ -49,7 +49,7 @@ class Query:
         self._notices = Notices()
         self._optimise = optimised
         self._widened = False
-        self.catalogue = Catalogue(settings.options, settings.origin, self._run_files)
+        self.catalogue = Catalogue(settings.options, settings.origin, _run_files)
         self._prepare()
 
     def _prepare(self) -> None:
@@ -162,11 +162,6 @@ class Query:
         """Yield the blocks of another bound plan over the same sources; the query's statistics do not count it."""
         return Pipeline(plan, self.catalogue).run(ScanStats(), lambda _: None)
 
-    def _run_files(self, plan: Plan) -> pa.Table:
-        pipeline = Pipeline(plan, self.catalogue)
-        blocks = pipeline.run(ScanStats(), self._take_notices)
-        return pa.Table.from_batches((block.batch for block in blocks), schema=pipeline.full_schema)
-
     # ---------------------------------------------------------------- counts
     def count_rows(self) -> int:
         """Return the number of rows: from metadata where it tells, else by reading as little as counts them."""
@@ -227,3 +222,10 @@ def _above(plan: Plan, leaf: Plan) -> Iterator[Plan]:
         yield node
         if node is leaf:
             return
+
+
+def _run_files(plan: Plan, catalogue: Catalogue) -> pa.Table:
+    """Return what a plan over files gives; a method would keep each query until the garbage collector comes."""
+    pipeline = Pipeline(plan, catalogue)
+    blocks = pipeline.run(ScanStats(), catalogue.notices.extend)
+    return pa.Table.from_batches((block.batch for block in blocks), schema=pipeline.full_schema)

@@ -212,11 +212,12 @@ class ScanTask:
         """Yield the rows of a partition's batches that samples and predicate keep, with the constant columns."""
         scan, partition, drawn = self.scan, turn.partition, turn.drawn
         file = self.source.files[partition.file]
+        rows_are = self.source.files if self.source.in_memory else ()
         first_row = 0
         for batch in batches:
             if self.constants.num_columns:
                 batch = with_constants(batch, self.constants, partition.file)  # noqa: PLW2901
-            block = Block(batch, file, partition, turn.ordinal, first_row)
+            block = Block(batch, file, partition, turn.ordinal, first_row, rows_are=rows_are)
             first_row += batch.num_rows
             turn.report.rows_decoded += batch.num_rows
             if scan.samples:

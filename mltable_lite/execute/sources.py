@@ -41,8 +41,8 @@ FORMATS: dict[type, str] = {
     model.ReadDeltaLake: "mltable_lite.formats.delta",
 }
 
-#: Runs a bound plan over files to the end: (plan) -> table with a column of file numbers. `stream` provides it.
-RunFiles = Callable[[Plan], pa.Table]
+#: Runs a bound plan over files to the end: (plan, catalogue) -> table with a column of file numbers.
+RunFiles = Callable[[Plan, "Catalogue"], pa.Table]
 
 
 class Listed(NamedTuple):
@@ -149,7 +149,7 @@ class Catalogue:
             )
         if scan.reader.path_column != leaf.column:
             raise ColumnNotFoundError("path_column", [scan.reader.path_column], [leaf.column])
-        table = self.run_files(scan.source)
+        table = self.run_files(scan.source, self)
         chosen = [entries.files[i] for i in table.column(FILE_NUMBER).to_pylist()]
         table = table.drop_columns([FILE_NUMBER])
         if leaf.listing == "tables" and table.num_columns > 1:

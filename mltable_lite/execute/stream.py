@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -44,6 +44,7 @@ class Block:
         ordinal: The partition's number among all partitions of the scan.
         first_row: The number in the partition of the first row that was decoded for this block.
         masks: Which of those rows were kept, mask after mask; they lead back to row identities.
+        rows_are: In a table of files, the files that are the rows of the partition.
     """
 
     batch: pa.RecordBatch
@@ -52,6 +53,7 @@ class Block:
     ordinal: int
     first_row: int = 0
     masks: tuple[pa.BooleanArray, ...] = ()
+    rows_are: Sequence[InputFile] = ()
 
     def keep(self, selected: pa.BooleanArray) -> Block:
         """Return the block with only the selected rows."""
@@ -69,8 +71,11 @@ class Block:
 
     def place(self, row: int) -> str:
         """Return where a row of the batch stands, for a person: rows count from 1."""
+        number = int(self.row_numbers()[row])
+        if self.rows_are:
+            return self.rows_are[number].uri
         within = f" of partition {self.partition.number}" if self.partition.number else ""
-        return f"{self.file.uri}, row {int(self.row_numbers()[row]) + 1}{within}"
+        return f"{self.file.uri}, row {number + 1}{within}"
 
 
 #: What a row-wise node does to a block; problems that become warnings go to the notices.

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from mltable_lite.errors import UnsupportedFeatureError
 from mltable_lite.expr import can_match
@@ -16,8 +17,6 @@ from mltable_lite.formats.statistics import chunk_bounds
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from collections.abc import Set as AbstractSet
-
-    import pyarrow.parquet as pq
 
     from mltable_lite.expr import Bounds, Expr
     from mltable_lite.formats.base import InputFile
@@ -86,22 +85,27 @@ def stored_of(file: InputFile, footer: pq.FileMetaData) -> Stored:
     """
     global _known  # noqa: PLW0603 - what one process knows
     metadata = footer.metadata
+    # Not `footer.schema`: that is kept by the footer, which it keeps itself, and such a pair waits for the garbage
+    # collector. A process that reads often would hold the footers of many reads.
+    parquet = pq.ParquetSchema(footer)
     alike = None
     for schema, noted, stored in _known:
-        if footer.schema.equals(schema):
+        if parquet.equals(schema):
             if metadata == noted:
                 return stored
             alike = stored
-    stored = _described(file, footer, alike)
+    stored = _described(file, footer, parquet, alike)
     if footer.serialized_size <= _MOST_BYTES:
-        _known = ((footer.schema, metadata, stored), *_known[: _MOST_KNOWN - 1])
+        _known = ((parquet, metadata, stored), *_known[: _MOST_KNOWN - 1])
     return stored
 
 
-def _described(file: InputFile, footer: pq.FileMetaData, alike: Stored | None) -> Stored:
+def _described(
+    file: InputFile, footer: pq.FileMetaData, parquet: pq.ParquetSchema, alike: Stored | None
+) -> Stored:
     """Return what a footer tells; `alike` has the same columns, and perhaps other metadata."""
     try:
-        schema = footer.schema.to_arrow_schema()
+        schema = parquet.to_arrow_schema()
     except ARROW_ERRORS as error:
         raise explained(error, file.uri, "has no readable schema") from error
     pandas = (schema.metadata or {}).get(b"pandas")
@@ -114,7 +118,7 @@ def _described(file: InputFile, footer: pq.FileMetaData, alike: Stored | None) -
             f"{file.uri}: two columns are called {twice!r}; columns are told apart by their names. "
             "Write the file with different names."
         )
-    columns = [footer.schema.column(number) for number in range(footer.num_columns)]
+    columns = [parquet.column(number) for number in range(footer.num_columns)]
     leaves = {
         column.path: number
         for number, column in enumerate(columns)

@@ -13,7 +13,7 @@ from mltable_lite.errors import Notice, Notices, SpecWarning
 from mltable_lite.masking import masked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from mltable_lite.spec.read import Node
 
@@ -65,24 +65,11 @@ class _Settler:
         self.notices = Notices()
         self._definitions = definitions
         self._source = source
-        self._rules: dict[str, Callable[[Node], Node]] = {
-            "flag": self._flag,
-            "column_name": _spelled,
-            "word": _spelled,
-            "datetime_format": _spelled,
-            "column_names": self._column_names,
-            "column_selection": self._column_selection,
-            "encoding": _encoding,
-            "partition_format": self._partition_format,
-            "partition_columns": self._partition_format,
-            "table_type": self._table_type,
-        }
 
     def settle(self, node: Node, schema: Schema) -> Node:
         if "$ref" in schema:
             name = _name(schema)
-            rule = self._rules.get(name)
-            return self.settle(rule(node) if rule else node, self._definitions[name])
+            return self.settle(self._ruled(name, node), self._definitions[name])
         if "anyOf" in schema:
             return self._union(node, schema["anyOf"])
         if isinstance(node.value, dict):
@@ -90,6 +77,25 @@ class _Settler:
             return replace(node, value={k: self.settle(v, known.get(k, {})) for k, v in node.value.items()})
         if isinstance(node.value, list):
             return replace(node, value=[self.settle(item, schema.get("items", {})) for item in node.value])
+        return node
+
+    def _ruled(self, name: str, node: Node) -> Node:
+        """Return what the rule for a definition of the schema makes of a node."""
+        match name:
+            case "flag":
+                return self._flag(node)
+            case "column_name" | "word" | "datetime_format":
+                return _spelled(node)
+            case "column_names":
+                return self._column_names(node)
+            case "column_selection":
+                return self._column_selection(node)
+            case "encoding":
+                return _encoding(node)
+            case "partition_format" | "partition_columns":
+                return self._partition_format(node)
+            case "table_type":
+                return self._table_type(node)
         return node
 
     def _union(self, node: Node, branches: list[Schema]) -> Node:

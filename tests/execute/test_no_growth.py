@@ -23,25 +23,29 @@ import mltable_lite as mltable
 
 kind, folder, reads = sys.argv[1], sys.argv[2], int(sys.argv[3])
 paths = [{"folder": folder}]
-table = {
+{
     "parquet": lambda: mltable.from_parquet_files(paths),
     "csv": lambda: mltable.from_delimited_files(paths),
     "jsonl": lambda: mltable.from_json_lines_files(paths),
     "delta": lambda: mltable.from_delta_lake(folder),
-}[kind]()
+}[kind]().save(folder + "-saved")
 
 def read():
+    table = mltable.load(folder + "-saved")
     assert len(table.filter("i % 2 == 0").take_random_sample(0.9, seed=1).to_pandas_dataframe()) > 0
     assert len(table.take(3).to_pandas_dataframe()) == 3
     for _ in table.to_arrow_batches():
         break  # given up early
+    assert table.count_rows() == 300
+    table.to_dask_dataframe()
 
 def held():
-    gc.collect()
     return threading.active_count(), len(os.listdir("/proc/self/fd")), len(gc.get_objects())
 
 for _ in range(3):
     read()
+gc.collect()
+gc.disable()  # it comes seldom: what waits for it, footers among it, would be that of hundreds of reads
 before = held()
 for _ in range(reads):
     read()
