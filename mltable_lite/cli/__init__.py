@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 import mltable_lite
 from mltable_lite.cli.files import cp, ls
 from mltable_lite.cli.layout import echo, echo_frame
+from mltable_lite.cli.options import storage_options
 from mltable_lite.errors import MLTableError
 
 if TYPE_CHECKING:
@@ -45,51 +46,49 @@ main.add_command(ls)
 
 
 def _command(function: Callable[..., None]) -> click.Command:
-    return main.command()(_TABLE(function))
+    return main.command()(_TABLE(storage_options(function)))
 
 
 @_command
-def validate(table: str) -> None:
+def validate(table: str, *, options: dict[str, Any]) -> None:
     """Check a table, and read its first rows.
 
     Checked are the MLTable file, its paths, columns and filters.
     """
-    mltable_lite.load(table).validate()
+    mltable_lite.load(table, options).validate()
     click.echo(f"{table}: valid")
 
 
-@main.command()
-@_TABLE
+@_command
 @click.option(
     "-n", "--rows", type=click.IntRange(min=1), default=20, show_default=True, help="How many rows."
 )
-def show(table: str, rows: int) -> None:
+def show(table: str, *, rows: int, options: dict[str, Any]) -> None:
     """Print the first rows.
 
     On a terminal as many columns side by side as fit; into a file or a pipe every row in one line, and nothing cut.
     """
-    echo_frame(mltable_lite.load(table).show(rows))
+    echo_frame(mltable_lite.load(table, options).show(rows))
 
 
-@main.command()
-@_TABLE
+@_command
 @click.option("--analyze", is_flag=True, help="Also run it, and say what was opened, skipped and read.")
-def explain(table: str, *, analyze: bool) -> None:
+def explain(table: str, *, analyze: bool, options: dict[str, Any]) -> None:
     """Print the plan of reading a table.
 
     As declared, as optimised, and what is pushed into the scan.
     """
-    echo(mltable_lite.load(table).explain(analyze=analyze))
+    echo(mltable_lite.load(table, options).explain(analyze=analyze))
 
 
 @_command
-def schema(table: str) -> None:
+def schema(table: str, *, options: dict[str, Any]) -> None:
     """Print the columns and their Arrow types."""
-    for field in mltable_lite.load(table).schema:
+    for field in mltable_lite.load(table, options).schema:
         echo(f"{field.name}: {field.type}")
 
 
 @_command
-def count(table: str) -> None:
+def count(table: str, *, options: dict[str, Any]) -> None:
     """Print the number of rows."""
-    click.echo(mltable_lite.load(table).count_rows())
+    click.echo(mltable_lite.load(table, options).count_rows())

@@ -8,27 +8,7 @@ from typing import Any
 
 import click
 
-_WORDS = {"true": True, "false": False}
-
-
-def _options(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, Any]:
-    options: dict[str, Any] = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise click.BadParameter(f"{text!r} has no value; write NAME=VALUE, for example anon=true.")
-        options[name] = _WORDS.get(value.lower(), value)
-    return options
-
-
-_OPTION = click.option(
-    "-o",
-    "--option",
-    "options",
-    multiple=True,
-    callback=_options,
-    help="A storage option, NAME=VALUE; several times. Keep secrets in the environment: others see command lines.",
-)
+from mltable_lite.cli.options import storage_options
 
 
 @click.command()
@@ -44,7 +24,7 @@ _OPTION = click.option(
     help="Replace files that differ, all, or none (then a file that differs is an error).",
 )
 @click.option("--quiet", is_flag=True, help="No progress and no summary.")
-@_OPTION
+@storage_options
 def cp(
     source: str,
     target: str,
@@ -85,7 +65,7 @@ def cp(
 @click.command()
 @click.argument("uri", default=".")
 @click.option("-r", "--recursive", is_flag=True, help="All files below, by their path.")
-@_OPTION
+@storage_options
 def ls(uri: str, *, recursive: bool, options: dict[str, Any]) -> None:
     """List a folder of any storage.
 

@@ -85,12 +85,12 @@ def _open_member(file: InputFile, stack: ExitStack, raw: Any) -> Any:
     try:
         archive = stack.enter_context(zipfile.ZipFile(raw))
         members = [member for member in archive.infolist() if not member.is_dir()]
-        if len(members) != 1:
-            raise UnsupportedFeatureError(
-                f"{file.uri}: the archive has {len(members)} files; a .zip is read when it holds exactly one: unpack it."
-            )
-        return archive.open(members[0])
+        if len(members) == 1:
+            return archive.open(members[0])
     except zipfile.BadZipFile as error:
         raise _corrupt(file, error) from error
     except (RuntimeError, NotImplementedError) as error:
         raise UnsupportedFeatureError(f"{file.uri}: the archive cannot be unpacked: {error}.") from error
+    raise UnsupportedFeatureError(
+        f"{file.uri}: the archive has {len(members)} files; a .zip is read when it holds exactly one: unpack it."
+    )

@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mltable_lite import arguments
 from mltable_lite.errors import ArgumentError, SpecError, TargetExistsError
 from mltable_lite.storage import registry
 from mltable_lite.storage.credentials import is_reference
@@ -28,6 +29,7 @@ _NO_SECRETS = ("tenant_id", "client_id", "identity", "resource_url", "authority_
 
 def registered(record: DatastoreRecord, credentials: Mapping[str, Any], *, overwrite: bool) -> Datastore:
     """Write a datastore down, keep its secrets in this process, and return it."""
+    arguments.flag(f"datastore {record.name!r}", "overwrite", overwrite)
     told = {name: value for name, value in credentials.items() if value is not None}
     written = {name: value for name, value in told.items() if name in _NO_SECRETS or is_reference(value)}
     secrets = {name: value for name, value in told.items() if name not in written}

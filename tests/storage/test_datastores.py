@@ -73,6 +73,8 @@ def test_a_name_is_given_to_another_storage_only_on_request(workplace):
     assert local() == datastores.get("store")  # the same again: a notebook's cell may run twice
     with pytest.raises(TargetExistsError, match=r"is registered \(AlreadyExists\).*overwrite=True"):
         local(root="elsewhere")
+    with pytest.raises(ArgumentError, match=r"'store': overwrite='never' is not accepted; use True or False"):
+        local(root="elsewhere", overwrite="never")
     local(root="elsewhere", overwrite=True)
     assert resolve(parse_uri("azureml://datastores/store/paths/a"))[0].path == str(workplace / "elsewhere/a")
 

@@ -381,6 +381,18 @@ def test_the_commands_copy_and_list_by_a_sas_address_as_azcopy_takes_it(azurite,
     assert run("ls", "-r", f"{root}/t?{sas}").output.splitlines()[-1] == " 1000  d/e/ünï%20.bin"
 
 
+def test_every_command_takes_storage_options(azurite):
+    azurite.put("t/a.csv", b"i\n1\n2\n")
+    azurite.put("t/MLTable", b"paths: [{file: a.csv}]\ntransformations: [read_delimited]\n")
+    options = [word for name, value in azurite.options.items() for word in ("-o", f"{name}={value}")]
+    printed = {"count": "2\n", "schema": "i: int64\n", "show": "   i\n0  1\n1  2\n"}
+    printed["validate"] = f"{azurite.uri}/t: valid\n"
+    for command, output in printed.items():
+        assert run(command, f"{azurite.uri}/t", *options).output == output
+    assert "i: int64" not in (wrong := run("schema", f"{azurite.uri}/t", "-o", "anon")).output
+    assert "write NAME=VALUE" in wrong.output
+
+
 def test_cp_with_overwrite_never_tells_and_keeps_what_is_there(tmp_path):
     (tmp_path / "a").write_text("new")
     (tmp_path / "b").write_text("old")
