@@ -275,7 +275,7 @@ def _read_otherwise(lines: Lines, columns: Mapping[int, Any]) -> set[int]:
 def _are_small(floats: Any) -> bool:
     """Tell, faster than Arrow does, whether all floats are small numbers; not so where one is NaN."""
     values = np.frombuffer(floats.buffers()[1], np.float64)[floats.offset :][: len(floats)]
-    return not len(values) or max(values.max(), -values.min()) < EXACT_FLOAT
+    return not len(values) or bool(max(values.max(), -values.min()) < EXACT_FLOAT)
 
 
 def _has_hexadecimal(lines: Lines) -> bool:
