@@ -92,6 +92,8 @@ class WriteFile(io.RawIOBase):
 
     def write(self, data: Any, /) -> int:
         """Write bytes and return how many."""
+        if self.closed:
+            raise ValueError("I/O operation on closed file.")
         count = int(self._sink.write(data))
         self._size += count
         return count
@@ -176,6 +178,8 @@ class CompressedWriteFile(io.BufferedIOBase):
     def discard(self) -> None:
         """Throw away what was written."""
         self._file.discard()
+        with contextlib.suppress(ValueError):  # left open, it would try to write its rest later, and complain
+            self._compressor.close()
         super().close()
 
     def __exit__(

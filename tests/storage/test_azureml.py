@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import io
 import multiprocessing
 import pickle
@@ -269,8 +270,17 @@ def test_a_file_whose_block_fails_is_not_written(any_fs, mode, compression):
 
     with pytest.raises(RuntimeError):
         fail()
+    gc.collect()  # a compressor that was left open would complain now, which is an error here
     assert any_fs.cat("top.txt") == b"top"
     assert any_fs.find("") == ["d/a.csv", "d/e/b.csv", "top.txt"]
+
+
+def test_a_closed_file_takes_no_more(any_fs):
+    with any_fs.open("new.txt", "wb") as file:
+        file.write(b"all")
+    with pytest.raises(ValueError, match="closed file"):
+        file.write(b"more")
+    assert any_fs.cat("new.txt") == b"all"
 
 
 def test_a_transaction_lets_files_appear_together_or_not_at_all(fs):

@@ -230,6 +230,9 @@ def certificate(tmp_path_factory):
 
     authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     usage = x509.KeyUsage(True, False, False, False, False, True, True, False, False)
+    # Python 3.13 wants to be told whose key it is.
+    own = x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key())
+    by = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
     authority = signed(
         named("test authority"),
         authority_key,
@@ -237,9 +240,10 @@ def certificate(tmp_path_factory):
         authority_key,
         (x509.BasicConstraints(ca=True, path_length=None), True),
         (usage, True),
+        (own, False),
     )
     host = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    leaf = signed(named("127.0.0.1"), key, named("test authority"), authority_key, (host, False))
+    leaf = signed(named("127.0.0.1"), key, named("test authority"), authority_key, (host, False), (by, False))
     pem = serialization.Encoding.PEM
     (folder / "ca.pem").write_bytes(authority.public_bytes(pem))
     (folder / "cert.pem").write_bytes(leaf.public_bytes(pem))
