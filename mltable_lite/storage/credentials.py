@@ -7,6 +7,7 @@ here repeats what a reference leads to.
 from __future__ import annotations
 
 import inspect
+import logging
 import os
 import re
 from functools import cache
@@ -110,6 +111,9 @@ def _identity(_process: int, kind: str, client_id: str | None, tenant_id: str | 
         raise UnsupportedFeatureError(
             f"identity: {kind} needs the package azure-identity; install it with: pip install azure-identity"
         ) from None
+    # Where nobody listens it would print every credential that it tried on standard error, also where the data is
+    # public and nothing is wrong. What came of it stands in our errors.
+    logging.getLogger("azure.identity").addHandler(logging.NullHandler())
     if kind == "managed":
         return (
             azure.ManagedIdentityCredential(client_id=client_id)

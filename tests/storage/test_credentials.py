@@ -267,6 +267,23 @@ def jwt(audience="https://storage.azure.com"):
     return ".".join(base64.urlsafe_b64encode(json.dumps(p).encode()).decode().rstrip("=") for p in parts)
 
 
+def test_a_machine_without_an_identity_is_not_told_so_on_standard_error(tmp_path):
+    code = """
+from azure.core.exceptions import ClientAuthenticationError
+from mltable_lite.storage.credentials import STORAGE_SCOPE, identity
+try:
+    identity("default").get_token(STORAGE_SCOPE)
+except ClientAuthenticationError as error:
+    print(str(error).splitlines()[0])
+"""
+    bare = {"HOME": str(tmp_path), "PATH": "", "AZURE_TOKEN_CREDENTIALS": "dev"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=bare, cwd=tmp_path
+    )
+    assert "DefaultAzureCredential failed" in done.stdout
+    assert done.stderr == ""
+
+
 def test_identity_and_nobody_against_the_emulator(certificate, workplace):
     """In a process of its own, because the authority is read from the environment when aiohttp is imported."""
     code = """
