@@ -1,5 +1,6 @@
 # make demo    the main job on the shipped examples: the file, its plan, the frame
 # make test    every check that continuous integration runs
+# make test-lowest   the tests with the oldest versions that pyproject.toml allows
 # make docs    the documentation, in docs/_build/html
 # make bench   this library and its peers side by side (see benchmarks/README.md)
 # make bench-storage   the same for reads from Azure storage, its emulator
@@ -10,9 +11,10 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+LOWEST := .venv-lowest
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: demo test docs bench bench-storage differential format clean
+.PHONY: demo test test-lowest docs bench bench-storage differential format clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -27,6 +29,12 @@ test: $(VENV)/.checks $(VENV)/.azurite
 	echo "== pytest"; \
 	$(BIN)/python -m pytest -n 2 --dist loadscope --cov --cov-report=term:skip-covered || failed=1; \
 	exit $$failed
+
+test-lowest: $(VENV)/.azurite
+	$(BIN)/uv venv --quiet --clear $(LOWEST)
+	$(BIN)/uv pip compile --quiet --resolution lowest-direct --no-deps pyproject.toml --output-file $(LOWEST)/lowest.txt
+	$(BIN)/uv pip install --quiet --python $(LOWEST) --constraints $(LOWEST)/lowest.txt --editable . --group test
+	$(LOWEST)/bin/python -m pytest -n 2 --dist loadscope $(OPTIONS)
 
 docs: $(VENV)/.checks
 	$(BIN)/sphinx-build -W docs docs/_build/html
@@ -46,7 +54,7 @@ format: $(VENV)/.checks
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) docs/_build build dist .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(LOWEST) docs/_build build dist .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The virtual environment and its pip: --group needs pip 25.1.
