@@ -1,0 +1,82 @@
+"""Warnings: each once a read, with its count and place, whatever the output, the steps around it and the limit."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+
+import mltable_lite as mltable
+from mltable_lite.errors import MLTableWarning
+
+OUTPUTS = {
+    "frame": lambda table: table.to_pandas_dataframe(),
+    "arrow": lambda table: table.to_arrow_table(),
+    "batches": lambda table: table.to_arrow_batches().read_all(),
+    "bounded": lambda table: table.to_arrow_batches(max_memory="64MB").read_all(),
+    "frames": lambda table: list(table.iter_pandas(1, dtype_backend="pyarrow", max_memory="64MB")),
+    "dask": lambda table: table.to_dask_dataframe(dtype_backend="pyarrow").compute(scheduler="synchronous"),
+    "show": lambda table: table.show(500),
+    "count": lambda table: table.count_rows(),
+    "analyze": lambda table: table.explain(analyze=True),
+}
+each_output = pytest.mark.parametrize("output", OUTPUTS)
+
+
+def load(folder, files, steps, **options):
+    for name, text in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    paths = ", ".join(f"{{file: {name}}}" for name in files)
+    (folder / "MLTable").write_text(f"paths: [{paths}]\ntransformations: [{steps}]\n")
+    return mltable.load(folder, **options)
+
+
+def told(read):
+    """Return the texts of the warnings of a read."""
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("always")
+        read()
+    assert all(issubclass(each.category, MLTableWarning) for each in shown)
+    return [str(each.message) for each in shown]
+
+
+# --------------------------------------------------------------------------- files
+FILES = {f"{name}/a": "v\n1\n2\n" for name in ("7_y", "n_y", "8_y", "m_y")}
+EXTRACT = "{extract_columns_from_partition_format: '{x}_y/a'}"
+CONVERT = "{convert_column_types: [{columns: x, column_type: int}]}"
+IGNORE = "{extract_columns_from_partition_format: {partition_format: '{x}_y/a', ignore_errors: true}}"
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        f"{EXTRACT}, {CONVERT}, {{take: 3}}, read_delimited",
+        f"{EXTRACT}, {CONVERT}, {{take_random_sample: {{probability: 1.0, seed: 1}}}}, read_delimited",
+        f'{EXTRACT}, {CONVERT}, {{filter: "length(Path) > 0"}}, read_delimited',
+        f"{EXTRACT}, {CONVERT}, read_delimited, {{take: 3}}",
+    ],
+)
+@each_output
+def test_a_conversion_before_the_read_step_is_told_once(tmp_path, steps, output):
+    table = load(tmp_path, FILES, steps)
+    (text,) = told(lambda: OUTPUTS[output](table))
+    assert text.startswith("column 'x': 2 values are not 64-bit integers and became null; first: 'n' at ")
+    assert text.endswith("/n_y/a")
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        f"{IGNORE}, read_delimited, {{take: 3}}",
+        f"{IGNORE}, {{take: 2}}, read_delimited",
+        f"read_delimited, {IGNORE}, {{take: 3}}",
+        f"read_delimited, {IGNORE}, {{filter: v > 0}}, {{keep_columns: v}}",
+        f"{IGNORE}, {{take: 2}}",
+    ],
+)
+@each_output
+def test_a_file_that_is_left_out_is_counted_once(tmp_path, steps, output):
+    table = load(tmp_path, {**FILES, "other/a": "v\n1\n"}, steps)
+    (text,) = told(lambda: OUTPUTS[output](table))
+    assert text.startswith("1 files left out, ")
