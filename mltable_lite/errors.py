@@ -233,6 +233,11 @@ class MLTableWarning(UserWarning):
 class StrictModeError(UserErrorException, ValueError):
     """What would have been a warning, in strict mode."""
 
+    @staticmethod
+    def of(notice: Notice) -> StrictModeError:
+        """Return the error that a notice is in strict mode."""
+        return StrictModeError(f"{notice.text()} (strict mode makes a {notice.category.__name__} an error)")
+
 
 class SpecWarning(MLTableWarning):
     """A lenient form in an MLTable file was understood; the text says the right spelling."""

@@ -80,3 +80,10 @@ def test_a_file_that_is_left_out_is_counted_once(tmp_path, steps, output):
     table = load(tmp_path, {**FILES, "other/a": "v\n1\n"}, steps)
     (text,) = told(lambda: OUTPUTS[output](table))
     assert text.startswith("1 files left out, ")
+
+
+# --------------------------------------------------------------------------- rows
+def test_partitions_are_counted_although_a_column_is_widened_on_the_way(tmp_path):
+    table = load(tmp_path, {"a.csv": "v\n" + "1\n" * 200 + "x\n"}, "read_delimited, {skip: 5}")
+    (text,) = told(table.get_partition_count)
+    assert "'v': 1 values are not int64" in text

@@ -134,9 +134,7 @@ class Query:
     def _check_strict(self, notices: Notices) -> None:
         if self.settings.strict:
             for notice in notices:
-                raise StrictModeError(
-                    f"{notice.text()} (strict mode makes a {notice.category.__name__} an error)"
-                )
+                raise StrictModeError.of(notice)
 
     def widen(self, column: str | None = None) -> bool:
         """Give the scan the schema of its whole input; tell whether that can help, which it can once.
