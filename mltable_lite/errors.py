@@ -310,6 +310,7 @@ class Notices:
 
     def __init__(self) -> None:
         self._merged: dict[tuple[type[MLTableWarning], str, str], Notice] = {}
+        self._handed_on: set[tuple[type[MLTableWarning], str, str]] = set()
 
     def add(self, notice: Notice) -> None:
         """Add a notice; the first one of a kind keeps its place, later ones only add to its count."""
@@ -330,7 +331,16 @@ class Notices:
 
     def has(self, category: type[MLTableWarning], column: str, what: str) -> bool:
         """Tell whether there is a notice of this kind, so that nobody asks for the place of another."""
-        return (category, column, what) in self._merged
+        key = (category, column, what)
+        return key in self._merged or key in self._handed_on
+
+    def hand_on(self) -> Notices:
+        """Return what was added since the last time: `has` still knows of it, and here it is counted no more."""
+        handed = Notices()
+        handed._merged = self._merged
+        self._handed_on.update(self._merged)
+        self._merged = {}
+        return handed
 
     def extend(self, other: Notices) -> None:
         """Add every notice of another collection, in its order."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 
 import pytest
 
 import mltable_lite as mltable
-from mltable_lite.errors import MLTableWarning
+from mltable_lite.errors import MLTableWarning, StrictModeError
 
 OUTPUTS = {
     "frame": lambda table: table.to_pandas_dataframe(),
@@ -83,6 +84,47 @@ def test_a_file_that_is_left_out_is_counted_once(tmp_path, steps, output):
 
 
 # --------------------------------------------------------------------------- rows
+DROP = "{read_json_lines: {invalid_lines: drop}}"
+OVERRIDE = "{read_delimited: {infer_column_types: {column_type_overrides: [{columns: v, column_type: int}]}}}"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "steps", "warning"),
+    [
+        ("a.jsonl", '{"v":1}\noops\n{"v":2}\n', DROP, "1 lines are no JSON objects .* line 2$"),
+        ("a.csv", "v\n1\nx\n2\n", OVERRIDE, "column 'v': 1 values are not int .* line 3$"),
+    ],
+)
+@each_output
+def test_a_limit_inside_a_partition_loses_no_warning(tmp_path, name, text, steps, warning, output):
+    steps += ", {take: 2}"
+    (shown,) = told(lambda: OUTPUTS[output](load(tmp_path, {name: text}, steps)))
+    assert re.match(warning, shown)
+    with pytest.raises(StrictModeError, match=warning.removesuffix("$")):
+        OUTPUTS[output](load(tmp_path, {name: text}, steps, strict=True))
+
+
+@pytest.mark.parametrize("max_memory", [None, "64MB"])
+def test_a_stream_of_which_only_the_first_rows_are_taken_warns_when_it_is_dropped(tmp_path, max_memory):
+    table = load(tmp_path, {"a.csv": "v\n1\nx\n2\n"}, OVERRIDE)
+
+    def first_rows():
+        for _ in table.iter_pandas(1, dtype_backend="pyarrow", max_memory=max_memory):
+            break
+
+    def first_batch():
+        table.to_arrow_batches(batch_rows=1, max_memory=max_memory).read_next_batch()
+
+    for read in (first_rows, first_batch):
+        (text,) = told(read)
+        assert text.startswith("column 'v': 1 values are not int ")
+
+
+def test_a_stream_of_which_nothing_is_taken_warns_of_nothing(tmp_path):
+    table = load(tmp_path, {"a.csv": "v\n1\nx\n2\n"}, OVERRIDE)
+    assert told(lambda: (table.iter_pandas(1), table.to_arrow_batches())) == []
+
+
 def test_partitions_are_counted_although_a_column_is_widened_on_the_way(tmp_path):
     table = load(tmp_path, {"a.csv": "v\n" + "1\n" * 200 + "x\n"}, "read_delimited, {skip: 5}")
     (text,) = told(table.get_partition_count)
