@@ -8,7 +8,7 @@ import warnings
 import pytest
 
 import mltable_lite as mltable
-from mltable_lite.errors import MLTableWarning, StrictModeError
+from mltable_lite.errors import MLTableWarning, SchemaMismatchError, StrictModeError
 
 OUTPUTS = {
     "frame": lambda table: table.to_pandas_dataframe(),
@@ -123,6 +123,23 @@ def test_a_stream_of_which_only_the_first_rows_are_taken_warns_when_it_is_droppe
 def test_a_stream_of_which_nothing_is_taken_warns_of_nothing(tmp_path):
     table = load(tmp_path, {"a.csv": "v\n1\nx\n2\n"}, OVERRIDE)
     assert told(lambda: (table.iter_pandas(1), table.to_arrow_batches())) == []
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv", "json_lines", "delta"])
+def test_a_write_warns_once_or_fails_with_the_tables_own_error_and_leaves_nothing(tmp_path, kind):
+    files = {"a.csv": "v\n1\nx\n2\n"}
+    table = load(tmp_path, files, OVERRIDE)
+    (text,) = told(lambda: mltable.write(table, tmp_path / "good", format=kind))
+    assert text.startswith("column 'v': 1 values are not int ")
+    strict = load(tmp_path, files, OVERRIDE, strict=True)
+    with pytest.raises(
+        StrictModeError, match=r"^column 'v': 1 values are not int .* line 3 \(strict mode .*\)$"
+    ):
+        mltable.write(strict, tmp_path / "bad", format=kind)
+    late = load(tmp_path, {"a.csv": "v\n" + "1\n" * 200 + "x\n"}, "read_delimited")
+    with pytest.raises(SchemaMismatchError, match="a.csv:202 column 'v': 'x' is not int64"):
+        mltable.write(late, tmp_path / "bad", format=kind)
+    assert not (tmp_path / "bad").exists()
 
 
 def test_partitions_are_counted_although_a_column_is_widened_on_the_way(tmp_path):
