@@ -8,7 +8,7 @@ import warnings
 import pytest
 
 import mltable_lite as mltable
-from mltable_lite.errors import MLTableWarning, SchemaMismatchError, StrictModeError
+from mltable_lite.errors import MLTableWarning, SchemaMismatchError, StrictModeError, TypeWidenedWarning
 
 OUTPUTS = {
     "frame": lambda table: table.to_pandas_dataframe(),
@@ -140,6 +140,15 @@ def test_a_write_warns_once_or_fails_with_the_tables_own_error_and_leaves_nothin
     with pytest.raises(SchemaMismatchError, match="a.csv:202 column 'v': 'x' is not int64"):
         mltable.write(late, tmp_path / "bad", format=kind)
     assert not (tmp_path / "bad").exists()
+
+
+@pytest.mark.parametrize("step", ["", ", {skip: 1}", ", {filter: a is not None}"])
+def test_rows_are_counted_although_every_column_is_widened(tmp_path, step):
+    text = "a,b,c\n" + "1,2,3\n" * 200 + "x,2,3\n1,y,3\n1,2,z\n"
+    table = load(tmp_path, {"a.csv": text}, f"read_delimited{step}")
+    assert told(table.count_rows)
+    with pytest.warns(TypeWidenedWarning):
+        assert table.count_rows() == len(table.to_pandas_dataframe())
 
 
 def test_partitions_are_counted_although_a_column_is_widened_on_the_way(tmp_path):
