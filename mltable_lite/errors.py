@@ -233,6 +233,11 @@ class MLTableWarning(UserWarning):
 class StrictModeError(UserErrorException, ValueError):
     """What would have been a warning, in strict mode."""
 
+    @staticmethod
+    def of(notice: Notice) -> StrictModeError:
+        """Return the error that a notice is in strict mode."""
+        return StrictModeError(f"{notice.text()} (strict mode makes a {notice.category.__name__} an error)")
+
 
 class SpecWarning(MLTableWarning):
     """A lenient form in an MLTable file was understood; the text says the right spelling."""
@@ -305,6 +310,7 @@ class Notices:
 
     def __init__(self) -> None:
         self._merged: dict[tuple[type[MLTableWarning], str, str], Notice] = {}
+        self._handed_on: set[tuple[type[MLTableWarning], str, str]] = set()
 
     def add(self, notice: Notice) -> None:
         """Add a notice; the first one of a kind keeps its place, later ones only add to its count."""
@@ -325,7 +331,16 @@ class Notices:
 
     def has(self, category: type[MLTableWarning], column: str, what: str) -> bool:
         """Tell whether there is a notice of this kind, so that nobody asks for the place of another."""
-        return (category, column, what) in self._merged
+        key = (category, column, what)
+        return key in self._merged or key in self._handed_on
+
+    def hand_on(self) -> Notices:
+        """Return what was added since the last time: `has` still knows of it, and here it is counted no more."""
+        handed = Notices()
+        handed._merged = self._merged
+        self._handed_on.update(self._merged)
+        self._merged = {}
+        return handed
 
     def extend(self, other: Notices) -> None:
         """Add every notice of another collection, in its order."""

@@ -71,8 +71,7 @@ class MLTable:
     def __str__(self) -> str:
         return to_text(self._current())
 
-    def __repr__(self) -> str:
-        return str(self)
+    __repr__ = __str__
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, MLTable):
@@ -303,7 +302,9 @@ class MLTable:
 
     def get_partition_count(self) -> int:
         """Return the number of partitions: row groups, blocks of text, or whole files where lines cannot be cut."""
-        return self._query().count_partitions()
+        from mltable_lite.output.arrow import count_partitions
+
+        return count_partitions(self._query())
 
     def explain(self, *, analyze: bool = False) -> Explanation:
         """Return the plan as text: as declared, as optimised, and what is pushed into the scan.

@@ -144,6 +144,15 @@ def test_in_strict_mode_it_is_an_error(tmp_path, case, output):
         assert f"strict mode makes a {case.category.__name__} an error" in str(raised.value)
 
 
+@pytest.mark.parametrize("count", [mltable.MLTable.count_rows, mltable.MLTable.get_partition_count])
+def test_in_strict_mode_it_is_an_error_although_metadata_tells_the_number(tmp_path, count):
+    case = Warned(MissingColumnWarning, "a.parquet", BIG, "read_parquet, {drop_columns: q}")
+    with pytest.warns(MissingColumnWarning):
+        count(case.load(tmp_path))
+    with pytest.raises(StrictModeError):
+        count(case.load(tmp_path, strict=True))
+
+
 @each_case
 def test_the_setting_of_the_environment_is_strict_mode(tmp_path, case, monkeypatch):
     monkeypatch.setenv("MLTABLE_LITE_STRICT", "1")

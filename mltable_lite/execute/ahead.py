@@ -10,13 +10,17 @@ from __future__ import annotations
 import threading
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import Executor, Future
 
+    from mltable_lite.errors import Notices
     from mltable_lite.execute.stream import Block
+
+    #: A block, and what came to light while it was decoded.
+    Told: TypeAlias = tuple[Block, Notices]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -30,7 +34,7 @@ _WORKER_BYTES = 64 * 1024 * 1024
 @dataclass(slots=True)
 class _Lane(Generic[T, R]):
     item: T
-    blocks: deque[Block] = field(default_factory=deque)
+    blocks: deque[Told] = field(default_factory=deque)
     done: bool = False
     future: Future[R] | None = None
 
@@ -42,7 +46,7 @@ class Ahead(Generic[T, R]):
         pool: Where the work runs.
         stop: Set when the reading ends, for whatever reason.
         most_bytes: How much the blocks take that wait, and what is being decoded.
-        work: Called with an item and a function that takes each block and tells whether to go on.
+        work: Called with an item and a function that takes each block, with its notices, and tells whether to go on.
     """
 
     def __init__(
@@ -50,7 +54,7 @@ class Ahead(Generic[T, R]):
         pool: Executor,
         stop: threading.Event,
         most_bytes: int,
-        work: Callable[[T, Callable[[Block], bool]], R],
+        work: Callable[[T, Callable[[Told], bool]], R],
     ) -> None:
         self._pool = pool
         self._stop = stop
@@ -65,7 +69,7 @@ class Ahead(Generic[T, R]):
         """Return how many of some threads can work within a number of bytes; at least one."""
         return max(1, min(threads, most_bytes // 2 // _WORKER_BYTES))
 
-    def run(self, items: Iterator[T], first_lanes: int, most_lanes: int) -> Iterator[tuple[T, Block | R]]:
+    def run(self, items: Iterator[T], first_lanes: int, most_lanes: int) -> Iterator[tuple[T, Told | R]]:
         """Yield each item's blocks and then what its work returned."""
         lanes = first_lanes
         while True:
@@ -76,9 +80,9 @@ class Ahead(Generic[T, R]):
             if not self._lanes:
                 return
             head = self._lanes[0]
-            while (block := self._take(head)) is not None:
-                yield head.item, block
-                del block
+            while (told := self._take(head)) is not None:
+                yield head.item, told
+                del told
             assert head.future is not None
             result = head.future.result()
             with self._changed:
@@ -89,34 +93,34 @@ class Ahead(Generic[T, R]):
 
     def _fill(self, lane: _Lane[T, R]) -> R:
         try:
-            return self._work(lane.item, lambda block: self._put(lane, block))
+            return self._work(lane.item, lambda told: self._put(lane, told))
         finally:
             with self._changed:
                 lane.done = True
                 self._changed.notify_all()
 
-    def _put(self, lane: _Lane[T, R], block: Block) -> bool:
+    def _put(self, lane: _Lane[T, R], told: Told) -> bool:
         with self._changed:
             while not self._has_room(lane):
                 if self._stop.is_set():
                     return False
                 self._changed.wait(_LOOK_SECONDS)
-            lane.blocks.append(block)
-            self._held += block.batch.nbytes
+            lane.blocks.append(told)
+            self._held += told[0].batch.nbytes
             self._changed.notify_all()
         return not self._stop.is_set()
 
     def _has_room(self, lane: _Lane[T, R]) -> bool:
         return self._held < self._room or (lane is self._lanes[0] and not lane.blocks)
 
-    def _take(self, lane: _Lane[T, R]) -> Block | None:
+    def _take(self, lane: _Lane[T, R]) -> Told | None:
         """Return the lane's next block once there is one, or `None` when it has given all."""
         with self._changed:
             while not lane.blocks:
                 if lane.done:
                     return None
                 self._changed.wait(_LOOK_SECONDS)
-            block = lane.blocks.popleft()
-            self._held -= block.batch.nbytes
+            told = lane.blocks.popleft()
+            self._held -= told[0].batch.nbytes
             self._changed.notify_all()
-            return block
+            return told

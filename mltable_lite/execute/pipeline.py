@@ -193,11 +193,12 @@ class Pipeline:
         most = threads + 2
         with workers(threads) as (pool, stop):
 
-            def work(group: _Group, put: Callable[[Block], bool]) -> list[Report]:
+            def work(group: _Group, put: Callable[[tuple[Block, Notices]], bool]) -> list[Report]:
                 reports = []
                 for blocks, report in self._executed(group, stop):
                     reports.append(report)
-                    if not all(map(put, blocks)):
+                    # A limit may end the reading after any block, so what is worth a warning comes with it.
+                    if not all(put((block, report.notices.hand_on())) for block in blocks):
                         break
                 return reports
 
@@ -205,8 +206,9 @@ class Pipeline:
             ahead = Ahead(pool, stop, most_bytes, work)
             groups = (group for group, _ in width.together(partitions_of(self.scan, self.resolved)))
             for group, found in ahead.run(groups, first, most):
-                if isinstance(found, Block):
-                    yield found
+                if isinstance(found, tuple):
+                    take_notices(found[1])
+                    yield found[0]
                     continue
                 stats.partitions += len(group)
                 for (_, partition), report in zip(group, found, strict=False):

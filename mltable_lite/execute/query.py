@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -134,9 +134,7 @@ class Query:
     def _check_strict(self, notices: Notices) -> None:
         if self.settings.strict:
             for notice in notices:
-                raise StrictModeError(
-                    f"{notice.text()} (strict mode makes a {notice.category.__name__} an error)"
-                )
+                raise StrictModeError.of(notice)
 
     def widen(self, column: str | None = None) -> bool:
         """Give the scan the schema of its whole input; tell whether that can help, which it can once.
@@ -168,11 +166,16 @@ class Query:
         known = self._known_rows(self.plan)
         if known is not None:
             return known
-        # Rows are counted by one column, the narrowest there is.
-        narrow = min(self.schema, key=lambda column: _width(column.type), default=None)
+        # Rows are counted by one column, the narrowest there is. Once the one that was tried had to be widened, another
+        # that is only guessed might have to be, too.
+        narrow = min(self.schema, key=self._counting_costs, default=None)
         if narrow is not None:
             self.use(optimise(Project(_of_known_columns(self.plan), Names((narrow.name,)))))
         return sum(block.batch.num_rows for block in self.blocks())
+
+    def _counting_costs(self, column: pa.Field[Any]) -> tuple[bool, int]:
+        doubtful = self._widened and self.resolved.source.may_change(column.name)
+        return doubtful, _width(column.type)
 
     def _known_rows(self, plan: Plan) -> int | None:
         match plan:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -185,9 +185,10 @@ class Catalogue:
         Raises:
             ArgumentError: A path does not match and errors are not ignored.
         """
-        if node not in self._partition_columns:
-            self._partition_columns[node] = self._partition_values(node)
-        return self._partition_columns[node]
+        key = replace(node, source=_without_steps(node))  # rules move steps, and the values stay the same
+        if key not in self._partition_columns:
+            self._partition_columns[key] = self._partition_values(key)
+        return self._partition_columns[key]
 
     def matching_files(self, node: PartitionColumns) -> pa.Array | None:
         """Return which files match the format, or `None` for all; only with `ignore_errors` can some be left out."""
@@ -197,7 +198,7 @@ class Catalogue:
         return pa.array([compiled.match(path) is not None for path in self._paths(node)], pa.bool_())
 
     def _paths(self, node: Plan) -> list[str]:
-        leaf = next(n for n in node.walk() if isinstance(n, Scan | Files))
+        leaf = _without_steps(node)
         files = self.scan(leaf).source.files if isinstance(leaf, Scan) else self.files(leaf).source.files
         return [file.path for file in files]
 
@@ -236,6 +237,12 @@ def _leaf(plan: Plan) -> Files:
     leaf = list(plan.walk())[-1]
     assert isinstance(leaf, Files)
     return leaf
+
+
+def _without_steps(plan: Plan) -> Scan | Files:
+    """Return the leaf that a plan is over, without what was pushed into it."""
+    leaf = next(node for node in plan.walk() if isinstance(node, Scan | Files))
+    return Scan(leaf.source, leaf.reader) if isinstance(leaf, Scan) else leaf
 
 
 def _refuse_clash(added: Sequence[str], names: Sequence[str]) -> None:

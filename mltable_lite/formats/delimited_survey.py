@@ -92,9 +92,10 @@ class Survey:
                 continue
             # Enough rows were seen, but none of columns that this file is the first to have.
             new = frozenset(self.names(layout)) - self.seen.keys()
-            if not new:
-                return
-            self._look_at_piece(piece, layout, most_rows, new)
+            if new:
+                self._look_at_piece(piece, layout, most_rows, new)
+            elif layout in self.headers.cells or not self.headers.has_header(number):
+                return  # else only blank lines came, and the header line is still to come
 
     def _look_at_piece(
         self, piece: Piece, layout: int, most_rows: int | None, only: frozenset[str] | None = None

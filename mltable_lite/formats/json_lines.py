@@ -28,6 +28,7 @@ from mltable_lite.formats.json_values import (
     Misfit,
     Shape,
     convert,
+    doubled_in,
     parse_lines,
     shortened,
     to_text,
@@ -308,9 +309,11 @@ class _Decoder:
         for field in self._wanted:
             values = []
             for position, row in zip(positions, rows, strict=True):
-                if type(row) is Doubled and row.key == field.name:
-                    losses.add(DuplicateKeyWarning, field.name, position, field.name)
                 value = row.get(field.name)
+                here = type(row) is Doubled and field.name in row.doubled
+                key = field.name if here else doubled_in(value)
+                if key is not None:
+                    losses.add(DuplicateKeyWarning, field.name, position, key)
                 if value is not None and field.name in self._texts and pt.is_string(field.type):
                     values.append(to_text(value))
                     continue

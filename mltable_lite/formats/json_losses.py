@@ -55,7 +55,6 @@ class LossCounter:
         return Losses(
             lambda value: self.add(TypeWidenedWarning, column, position, value),
             lambda value: self.add(PrecisionWarning, column, position, value),
-            lambda value: self.add(DuplicateKeyWarning, column, position, value.key),
         )
 
     def report(self) -> None:

@@ -34,9 +34,9 @@ class Line(NamedTuple):
 
 
 class Doubled(dict[str, Any]):
-    """An object whose text holds `key` twice; the last value is kept."""
+    """An object whose text holds the keys `doubled` more than once; their last values are kept."""
 
-    key: str
+    doubled: tuple[str, ...]
 
 
 class Misfit(Exception):  # noqa: N818 - never leaves this package's formats
@@ -85,8 +85,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) == len(pairs):
         return value
-    doubled, seen = Doubled(value), set[str]()
-    doubled.key = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+    doubled, left = Doubled(value), set(value)
+    doubled.doubled = tuple(key for key, _ in pairs if key not in left or left.remove(key))  # type: ignore[func-returns-value]
     return doubled
 
 
@@ -109,6 +109,16 @@ def _integer(text: str) -> int:
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_object, parse_constant=_constant, parse_float=_real, parse_int=_integer
 )
+
+
+def doubled_in(value: Any) -> str | None:
+    """Return a key that an object holds more than once, anywhere in a value."""
+    if type(value) is Doubled:
+        return value.doubled[0]
+    if isinstance(value, dict | list):
+        inner = value.values() if isinstance(value, dict) else value
+        return next((key for key in map(doubled_in, inner) if key is not None), None)
+    return None
 
 
 def shortened(value: Any) -> str:
@@ -204,11 +214,10 @@ class Shape:
 
 # --------------------------------------------------------------------------- values -> arrays
 class Losses(NamedTuple):
-    """Where `convert` tells of what it changed, each with the value: text made of another kind, rounding, doubling."""
+    """Where `convert` tells of what it changed, each with the value: text made of another kind, and rounding."""
 
     widened: Callable[[Any], None]
     rounded: Callable[[Any], None]
-    doubled: Callable[[Doubled], None]
 
 
 def convert(value: Any, wanted: pa.DataType, losses: Losses) -> Any:
@@ -239,8 +248,6 @@ def convert(value: Any, wanted: pa.DataType, losses: Losses) -> Any:
     elif pt.is_list(wanted) and kind is list:
         return [convert(inner, wanted.value_type, losses) for inner in value]
     elif pt.is_struct(wanted) and kind in (dict, Doubled):
-        if kind is Doubled:
-            losses.doubled(value)
         fields = {field.name: field.type for field in wanted}
         if value.keys() <= fields.keys():
             return {key: convert(inner, fields[key], losses) for key, inner in value.items()}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 
-from mltable_lite.errors import SchemaMismatchError
+from mltable_lite.errors import SchemaMismatchError, StrictModeError
 from mltable_lite.execute.query import Query
 
 if TYPE_CHECKING:
@@ -27,6 +27,11 @@ def count(query: Query) -> int:
     return restarting(query, Query.count_rows)
 
 
+def count_partitions(query: Query) -> int:
+    """Return the number of partitions, reading only where rows are counted below."""
+    return restarting(query, Query.count_partitions)
+
+
 def restarting(query: Query, read: Callable[[Query], _T]) -> _T:
     """Return what `read` makes of the query and show its warnings.
 
@@ -44,8 +49,14 @@ def restarting(query: Query, read: Callable[[Query], _T]) -> _T:
 
 
 def warn(query: Query) -> None:
-    """Show every notice of a finished read as a warning of its class, at the line of the user's call."""
+    """Show every notice of a finished read as a warning of its class, at the line of the user's call.
+
+    Raises:
+        StrictModeError: In strict mode, where metadata was all that was read; rows would have raised it.
+    """
     for notice in query.notices:
+        if query.settings.strict:
+            raise StrictModeError.of(notice)
         warnings.warn(notice.text(), notice.category, stacklevel=_frames_to_user())
 
 

@@ -83,8 +83,6 @@ def to_dask(
     frames = Frames(parts, groups, dtypes.select(parts.program.schema), options, index)
     if index is not None and index in stored_columns(query):
         frames = replace(frames, divisions=_divisions(frames, index))
-    if query.settings.strict:
-        _tell(query.notices, strict=True)
     warn(query)
     return dask_expr.new_collection(ReadMLTable(frames))
 
@@ -227,9 +225,7 @@ class Reader:
 def _tell(notices: Notices, *, strict: bool) -> None:
     for notice in notices:
         if strict:
-            raise StrictModeError(
-                f"{notice.text()} (strict mode makes a {notice.category.__name__} an error)"
-            )
+            raise StrictModeError.of(notice)
         # On a worker of a cluster distributed is there, and its warning reaches the client.
         show = sys.modules.get("distributed", warnings).warn
         show(notice.text(), notice.category)

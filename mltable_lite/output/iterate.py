@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import closing
 from typing import TYPE_CHECKING, cast
 
@@ -87,8 +88,14 @@ def _batches(
 ) -> Generator[pa.RecordBatch, None, None]:
     if most_bytes is None and _has_big_partitions(query):
         most_bytes = max(_BIG_STREAM_BYTES, _THREAD_BYTES * thread_count())
-    with closing(cast("Generator[pa.RecordBatch]", query.batches(most_bytes))) as batches:
-        yield from batches if batch_rows is None else _of_rows(batches, batch_rows, query.schema)
+    try:
+        with closing(cast("Generator[pa.RecordBatch]", query.batches(most_bytes))) as batches:
+            yield from batches if batch_rows is None else _of_rows(batches, batch_rows, query.schema)
+    except GeneratorExit:
+        # The consumer has enough: the rows that it took are the read. When Python ends nobody is told any more.
+        if not sys.is_finalizing():
+            warn(query)
+        raise
     warn(query)
 
 

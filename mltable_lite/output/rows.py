@@ -32,6 +32,11 @@ def reader_of(data: Any) -> pa.RecordBatchReader:
         return data
     if isinstance(data, pa.Table):
         return data.to_reader()
+    if hasattr(
+        data, "to_arrow_batches"
+    ):  # an MLTable: through the interface its errors would be those of a stranger
+        reader: pa.RecordBatchReader = data.to_arrow_batches()
+        return reader
     if (
         type(data).__module__.partition(".")[0] == "pandas"
         and hasattr(data, "iloc")

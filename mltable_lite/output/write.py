@@ -262,16 +262,24 @@ def _write_delta(
 
     counted = _Counted(rows)
     entry = FolderEntry(folder, 0, options)
-    if folder.is_local:
-        Path(folder.key).mkdir(parents=True, exist_ok=True)
-    deltalake.write_deltalake(
-        entry.table_uri(),
-        pa.RecordBatchReader.from_batches(rows.schema, counted),
-        mode="overwrite" if overwrite else "error",
-        schema_mode="overwrite" if overwrite else None,
-        partition_by=list(keys) or None,
-        storage_options=entry.delta_options(),
-    )
+    made = folder.is_local and not Path(folder.key).exists()
+    if made:
+        Path(folder.key).mkdir(parents=True)
+    try:
+        deltalake.write_deltalake(
+            entry.table_uri(),
+            pa.RecordBatchReader.from_batches(rows.schema, counted),
+            mode="overwrite" if overwrite else "error",
+            schema_mode="overwrite" if overwrite else None,
+            partition_by=list(keys) or None,
+            storage_options=entry.delta_options(),
+        )
+    except BaseException:
+        if made:
+            shutil.rmtree(folder.key, ignore_errors=True)
+        if counted.error is not None:  # its own class, and no text of the library around it
+            raise counted.error from None
+        raise
     if mltable:
         _write_mltable(folder, options, model.PathSpec("folder", "."), (model.ReadDeltaLake(),))
     table = deltalake.DeltaTable(entry.table_uri(), storage_options=entry.delta_options())
@@ -281,16 +289,21 @@ def _write_delta(
 
 
 class _Counted:
-    """The batches of a reader, counted as they pass."""
+    """The batches of a reader, counted as they pass, and the error that ends them."""
 
     def __init__(self, reader: pa.RecordBatchReader) -> None:
         self._reader = reader
         self.rows = 0
+        self.error: MLTableError | None = None
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
-        for batch in self._reader:
-            self.rows += batch.num_rows
-            yield batch
+        try:
+            for batch in self._reader:
+                self.rows += batch.num_rows
+                yield batch
+        except MLTableError as error:
+            self.error = error
+            raise
 
 
 # --------------------------------------------------------------------------- what is there, and what comes last

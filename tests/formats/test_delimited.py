@@ -210,6 +210,15 @@ def test_columns_of_files_past_the_sample_are_guessed_from_their_own_first_rows(
     assert read_all(source)[0]["c"].to_pylist() == [None, None, 5]
 
 
+@pytest.mark.parametrize(("later", "columns"), [("k,a\nx,5\n", ["k", "a"]), ("c\n5\n", ["k", "a", "c"])])
+def test_blank_lines_before_the_header_of_a_file_past_the_sample_are_skipped(tmp_path, later, columns):
+    first = "k,a\nx,1\nx,2\n"
+    options = {"header": "all_files_different_headers", "infer_column_types": InferTypes(1)}
+    source = source_of(tmp_path, first, "\n\r\n" + later, **options)
+    assert source.schema.names == columns
+    assert read_all(source)[0][columns[-1]].to_pylist()[-1] == 5
+
+
 # --------------------------------------------------------------------------- past the sample
 @pytest.mark.parametrize(
     ("before", "cell", "after", "kind", "values"),

@@ -173,6 +173,26 @@ def test_a_repeated_key_takes_the_last_value_and_is_warned(source, tmp_path):
     assert notice(notices).column == "o"
 
 
+@pytest.mark.parametrize("columns", [["a"], ["b"], ["a", "b"]])
+def test_every_repeated_key_of_a_line_is_warned_of(source, columns):
+    table, notices = read(source('{"a":1,"a":2,"b":3,"b":4,"a":5}\n{"a":6,"b":7}\n'), columns)
+    assert table.to_pydict() == {name: {"a": [5, 6], "b": [4, 7]}[name] for name in columns}
+    assert [(n.category, n.column, n.count) for n in notices] == [
+        (DuplicateKeyWarning, c, 1) for c in columns
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"a":{"x":1,"x":2}}\n{"a":5}\n', '{"a":[{"x":1,"x":2},{"x":1,"x":3}]}\n', '{"a":[[{"x":1,"x":2}]]}\n'],
+)
+@pytest.mark.parametrize("texts", [(), ("a",)])
+def test_a_line_whose_value_repeats_keys_is_counted_once_also_as_text(source, text, texts):
+    _, notices = read(source(text), texts=texts)
+    (only,) = [each for each in notices if each.category is DuplicateKeyWarning]
+    assert (only.column, only.count, only.first) == ("a", 1, "x")
+
+
 def test_integers_beyond_float64_are_infinite_and_warned(source):
     table, notices = read(source('{"a":' + "9" * 400 + '}\n{"a":-' + "9" * 5000 + '}\n{"a":1}\n'))
     assert table["a"].to_pylist() == [float("inf"), float("-inf"), 1.0]
@@ -403,11 +423,12 @@ def test_where_the_fast_way_answers_the_exact_way_gives_the_same(lines, unexpect
     if table is None:
         return
     assert all(line.value is not None for line in found)
-    from mltable_lite.formats.json_values import Losses, convert
+    from mltable_lite.formats.json_values import Losses, convert, doubled_in
 
     lost = []
-    losses = Losses(lost.append, lost.append, lost.append)
+    losses = Losses(lost.append, lost.append)
     for field in schema:
+        assert not any(doubled_in(line.value.get(field.name)) for line in found)
         exact = pa.array(
             [convert(line.value.get(field.name), field.type, losses) for line in found], field.type
         )
