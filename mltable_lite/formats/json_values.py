@@ -111,13 +111,17 @@ _DECODER = json.JSONDecoder(
 )
 
 
+_NESTED = (dict, list, Doubled)
+
+
 def doubled_in(value: Any) -> str | None:
     """Return a key that an object holds more than once, anywhere in a value."""
     if type(value) is Doubled:
         return value.doubled[0]
-    if isinstance(value, dict | list):
-        inner = value.values() if isinstance(value, dict) else value
-        return next((key for key in map(doubled_in, inner) if key is not None), None)
+    if type(value) is dict or type(value) is list:
+        for inner in value.values() if type(value) is dict else value:
+            if type(inner) in _NESTED and (key := doubled_in(inner)) is not None:
+                return key
     return None
 
 

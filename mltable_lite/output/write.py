@@ -14,13 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pyarrow as pa
 
 from mltable_lite import arguments
-from mltable_lite.errors import (
-    ArgumentError,
-    MLTableError,
-    SaveError,
-    TargetExistsError,
-    did_you_mean,
-)
+from mltable_lite.errors import ArgumentError, MLTableError, SaveError, TargetExistsError, did_you_mean
 from mltable_lite.output.encode import ENCODERS, Encoder
 from mltable_lite.output.rows import check_columns, plain, reader_of, row_groups, slices, split
 from mltable_lite.spec import TableSpec, model, parse_text, to_mapping, to_yaml
@@ -261,31 +255,49 @@ def _write_delta(
     import deltalake
 
     counted = _Counted(rows)
+    with _whole(folder, shown) as place:
+        entry = FolderEntry(place, 0, options)
+        try:
+            deltalake.write_deltalake(
+                entry.table_uri(),
+                pa.RecordBatchReader.from_batches(rows.schema, counted),
+                mode="overwrite" if overwrite else "error",
+                schema_mode="overwrite" if overwrite else None,
+                partition_by=list(keys) or None,
+                storage_options=entry.delta_options(),
+            )
+        except Exception:
+            if counted.error is not None:  # its own class, and no text of the library around it
+                raise counted.error from None
+            raise
     entry = FolderEntry(folder, 0, options)
-    made = folder.is_local and not Path(folder.key).exists()
-    if made:
-        Path(folder.key).mkdir(parents=True)
-    try:
-        deltalake.write_deltalake(
-            entry.table_uri(),
-            pa.RecordBatchReader.from_batches(rows.schema, counted),
-            mode="overwrite" if overwrite else "error",
-            schema_mode="overwrite" if overwrite else None,
-            partition_by=list(keys) or None,
-            storage_options=entry.delta_options(),
-        )
-    except BaseException:
-        if made:
-            shutil.rmtree(folder.key, ignore_errors=True)
-        if counted.error is not None:  # its own class, and no text of the library around it
-            raise counted.error from None
-        raise
     if mltable:
         _write_mltable(folder, options, model.PathSpec("folder", "."), (model.ReadDeltaLake(),))
     table = deltalake.DeltaTable(entry.table_uri(), storage_options=entry.delta_options())
     actions = pa.table(table.get_add_actions())
     files = tuple(f"{shown.rstrip('/')}/{path}" for path in actions.column("path").to_pylist())
     return Written(shown, "delta", counted.rows, files, sum(actions.column("size_bytes").to_pylist()))
+
+
+@contextmanager
+def _whole(folder: Location, shown: str) -> Iterator[Location]:
+    """Give the place to write a table to: a new local folder gets its name when all of it is there."""
+    path = Path(folder.key)
+    if not folder.is_local or path.exists():
+        yield folder
+        return
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    beside.mkdir(parents=True)
+    try:
+        yield parse_uri(str(beside))
+        try:
+            beside.rename(path)
+        except OSError:
+            raise TargetExistsError(
+                f"write: {shown} was made by somebody else meanwhile; nothing was written."
+            ) from None
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
 
 
 class _Counted:

@@ -253,6 +253,19 @@ def test_a_write_that_fails_leaves_nothing(kind, folder):
     assert names() == []
 
 
+def test_a_delta_table_that_somebody_made_meanwhile_is_left_alone(tmp_path):
+    def batches():
+        yield pa.record_batch({"x": [1]})
+        mltable.write(pa.table({"x": [7]}), tmp_path / "t")
+        yield pa.record_batch({"x": [2]})
+
+    rows = pa.RecordBatchReader.from_batches(pa.schema([("x", pa.int64())]), batches())
+    with pytest.raises(TargetExistsError, match="made by somebody else meanwhile; nothing was written"):
+        mltable.write(rows, tmp_path / "t", format="delta")
+    assert [path.name for path in tmp_path.iterdir()] == ["t"]
+    assert mltable.load(tmp_path / "t").to_arrow_table().to_pylist() == [{"x": 7}]
+
+
 def test_a_failure_of_the_data_is_not_called_one_of_the_storage(folder, monkeypatch):
     uri, options, names = folder
     monkeypatch.setattr(rows_module, "ROW_GROUP_ROWS", 2)
