@@ -264,7 +264,7 @@ class DuplicateKeyWarning(MLTableWarning):
 
 
 class PrecisionWarning(MLTableWarning):
-    """Numbers beyond their type's range were read as float64 and lost digits."""
+    """Numbers beyond their type's range were read as float64 and lost digits, or became infinite."""
 
 
 class SkippedFilesWarning(MLTableWarning):

@@ -21,7 +21,15 @@ from mltable_lite.errors import (
     SchemaMismatchError,
 )
 from mltable_lite.formats.datetime_text import DatetimeFormats
-from mltable_lite.formats.text_types import TEXT, Kind, Misfits, TextType, convert, find_rounded
+from mltable_lite.formats.text_types import (
+    TEXT,
+    Kind,
+    Misfits,
+    TextType,
+    convert,
+    find_overflowed,
+    find_rounded,
+)
 from mltable_lite.formats.text_values import Parsed, parse_bool, parse_datetimes, parse_float, parse_int
 
 if TYPE_CHECKING:
@@ -35,6 +43,11 @@ _OFFSET = r"[+-][0-9]{2}:?[0-9]{2}$"
 _UTC = r"[+-]00:?00$"
 _SHOWN_CHARACTERS = 60
 _BY_ARROW = (Kind.INT, Kind.FLOAT, Kind.BOOL)
+#: What guessed floats may lose: each is looked for by a function, and told with a text.
+_FLOAT_LOSSES = (
+    (find_rounded, "integers are beyond int64 or have more digits than float64 holds: read as float64"),
+    (find_overflowed, "numbers are beyond float64 and became infinite"),
+)
 _NAMES = {"int": pa.int64(), "float": pa.float64(), "boolean": pa.bool_(), "string": pa.string()}
 
 
@@ -95,14 +108,15 @@ class Column:
         values = convert(cells, self.type)
         if isinstance(values, Misfits):
             raise self._mismatch(cells[values.first].as_py(), piece, values.first, guessed_from)
-        rounded = find_rounded(cells, values) if self.type.kind is Kind.FLOAT else None
         self._tell_of_zones(cells, piece, notices)
-        if rounded is not None:
-            what = "integers are beyond int64 or have more digits than float64 holds: read as float64"
-            fix = f"To keep the digits read the column as text: {_override(self.name)}"
-            first = shown(cells[rounded.first].as_py())
-            notice = Notice(PrecisionWarning, self.name, rounded.count, what, first, fix=fix)
-            _tell(notice, piece, rounded.first, notices)
+        if self.type.kind is Kind.FLOAT:
+            for find, what in _FLOAT_LOSSES:
+                lost = find(cells, values)
+                if lost is not None:
+                    fix = f"To keep the digits read the column as text: {_override(self.name)}"
+                    first = shown(cells[lost.first].as_py())
+                    notice = Notice(PrecisionWarning, self.name, lost.count, what, first, fix=fix)
+                    _tell(notice, piece, lost.first, notices)
         return values
 
     def _tell_of_zones(self, cells: Any, piece: Piece, notices: Notices) -> None:

@@ -348,6 +348,19 @@ def find_rounded(texts: Any, values: Any) -> Misfits | None:
     return Misfits(sum(rounded), int(first))
 
 
+def find_overflowed(texts: Any, values: Any) -> Misfits | None:
+    """Return which cells are numbers with a point or an exponent that float64 has no room for, or `None`."""
+    infinite = np.flatnonzero(_mask(pc.is_inf(values)))
+    trimmed = trim(texts.take(pa.array(infinite)))
+    numbers = _mask(
+        pc.and_(
+            pc.match_substring_regex(trimmed, "[0-9]"), pc.invert(pc.match_substring_regex(trimmed, _INT))
+        )
+    )
+    overflowed = infinite[numbers]
+    return Misfits(len(overflowed), int(overflowed[0])) if len(overflowed) else None
+
+
 def type_texts(values: list[str | None]) -> pa.Array:
     """Return texts as values of the type that all of them allow, as a column of delimited text would have it."""
     texts = pa.array(values, pa.string())

@@ -147,6 +147,7 @@ LATER = [
         "float64",
         misfit(2, "9223372036854775808", 202, "int64", "float64"),
         warned(PrecisionWarning, 1, "'9223372036854775808' at ", "a.csv line 202", TEXT_OVERRIDE),
+        warned(PrecisionWarning, 1, "became infinite; first: '1e400' at ", "a.csv line 203", TEXT_OVERRIDE),
     ),
     widened("a_blank_in_integers", "5", ["", "6"], [None, 6.0], "float64"),
     widened(
