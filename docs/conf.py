@@ -28,6 +28,8 @@ toc_object_entries_show_parents = "hide"
 
 html_theme = "furo"
 html_title = "mltable_lite"
+html_static_path = ["_static"]
+html_css_files = ["wide.css"]
 pygments_style = "friendly"
 
 
