@@ -83,7 +83,7 @@ def convert(
     Raises:
         ConversionError: A value is not boolean and the target has ``mismatch_as: error``.
         ArgumentError: A datetime format is not understood.
-        ValueError: The array holds what its type cannot, such as bytes that are no text.
+        ValueError: Arrow refuses a value.
     """
     kind = field_of(field).kind
     plain = decoded(array)

@@ -16,6 +16,7 @@ from mltable_lite.errors import CorruptFileError, MLTableError, SchemaMismatchEr
 from mltable_lite.formats.conform import batch_of, conform, renames, stored_fields
 from mltable_lite.formats.footers import ARROW_ERRORS, explained, no_parquet
 from mltable_lite.formats.stored import Stored, stored_of
+from mltable_lite.formats.utf8 import check_texts, holds_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -51,6 +52,7 @@ class Layout:
         chunks: The numbers of the column chunks that are read.
         flat: The chunk of one column that has one value a row, where the file has such a column.
         selected: Whether more columns may come, and in another order: see `Stored.dotted`.
+        with_text: The columns that are or hold text.
     """
 
     names: tuple[str, ...]
@@ -61,6 +63,7 @@ class Layout:
     chunks: tuple[int, ...]
     flat: int | None
     selected: bool
+    with_text: tuple[str, ...]
 
 
 def layout_of(stored: Stored, wanted: pa.Schema) -> Layout:
@@ -72,7 +75,9 @@ def layout_of(stored: Stored, wanted: pa.Schema) -> Layout:
     as_stored = places == tuple(range(len(wanted))) and not any(renames(f.type) for f in wanted)
     chunks = tuple(stored.chunks(names))
     flat = [stored.leaves[name] for name in (*names, *stored.leaves) if name in stored.leaves]
-    return Layout(names, places, texts, wanted, as_stored, chunks, next(iter(flat), None), stored.dotted)
+    with_text = tuple(f.name for f in stored.fields if f.name in names and holds_text(f.type))
+    flat_chunk = next(iter(flat), None)
+    return Layout(names, places, texts, wanted, as_stored, chunks, flat_chunk, stored.dotted, with_text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +178,7 @@ class Decoder:
                 for batch in batches:
                     if layout.selected:
                         batch = batch.select(names)  # noqa: PLW2901 - the columns that were asked for
+                    check_texts(batch, layout.with_text, f"{self.file.uri}: row group {self.group}")
                     if controls is not None:
                         self._check_int96(batch.select(old), next(controls))
                     yield batch

@@ -190,3 +190,44 @@ def test_no_error_of_a_delta_log_is_its_own_cause(tmp_path):
     with pytest.raises(SourceNotFoundError) as caught:
         mltable_lite.from_delta_lake(str(tmp_path / "t")).to_arrow_table()
     assert_ends(caught.value)
+
+
+# --------------------------------------------------------------------------- texts that are none
+def latin1(rows):
+    """Return a column of text whose second value is no UTF-8."""
+    values = [b"a", "café".encode("latin1"), b"c"] * (rows // 3)
+    buffers = pa.array(values, pa.binary()).buffers()
+    return pa.Array.from_buffers(pa.string(), len(values), buffers)
+
+
+@pytest.mark.parametrize("rows", [3, 60_000], ids=["plain", "dictionary"])
+@pytest.mark.parametrize("delta", [False, True], ids=["parquet", "delta"])
+def test_bytes_that_are_no_text_are_an_error_where_they_are_read(tmp_path, output, rows, delta):
+    data = pa.table({"a": range(rows), "t": latin1(rows)})
+    if delta:
+        write_deltalake(str(tmp_path), pa.table({"a": range(rows), "t": pa.array(["x"] * rows)}))
+        (file,) = tmp_path.glob("*.parquet")
+        table = mltable_lite.from_delta_lake(str(tmp_path))
+    else:
+        file = tmp_path / "a.parquet"
+        table = parquet(file)
+    pq.write_table(data, file)
+    match = rf"{file}: row group 0, column 't' holds bytes that are no UTF-8 text: b'caf\\xe9'\. Write"
+    with pytest.raises(CorruptFileError, match=match):
+        output(table)
+    assert len(output(table.keep_columns("a"))) > 0
+
+
+@pytest.mark.parametrize(
+    "nested",
+    [
+        lambda text: pa.ListArray.from_arrays([0, 1, 2, 3], text),
+        lambda text: pa.StructArray.from_arrays([text], ["s"]),
+        lambda text: pa.MapArray.from_arrays([0, 1, 2, 3], text, pa.array([1, 2, 3])),
+    ],
+    ids=["list", "struct", "map"],
+)
+def test_bytes_that_are_no_text_are_an_error_inside_others_too(tmp_path, nested):
+    pq.write_table(pa.table({"a": range(3), "t": nested(latin1(3))}), tmp_path / "a.parquet")
+    with pytest.raises(CorruptFileError, match="row group 0, column 't' holds bytes that are no UTF-8 text"):
+        parquet(tmp_path / "a.parquet").to_arrow_table()
