@@ -270,9 +270,13 @@ def test_bytes_that_are_no_text_are_an_error_that_names_file_and_column(tmp_path
         table.convert_column_types({"v": TARGETS[target]}).to_arrow_table,
         lambda: table.convert_column_types({"v": TARGETS[target]}).to_dask_dataframe().compute(),
     ):
-        with pytest.raises(CorruptFileError, match=r"t\.parquet: row group 0, column 'v' holds bytes that are no"):
+        with pytest.raises(
+            CorruptFileError, match=r"t\.parquet: row group 0, column 'v' holds bytes that are no"
+        ):
             read()
-    with pytest.raises(CorruptFileError, match=r"t\.parquet: row group 0, column 'v' holds bytes that are no"):
+    with pytest.raises(
+        CorruptFileError, match=r"t\.parquet: row group 0, column 'v' holds bytes that are no"
+    ):
         table.filter("lower(v) == 'a'").to_arrow_table()
 
 
