@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from mltable_lite import arguments
 from mltable_lite.errors import ArgumentError, MLTableError, SaveError, TargetExistsError, did_you_mean
+from mltable_lite.formats.delta_library import delta_library
 from mltable_lite.output.encode import ENCODERS, Encoder
 from mltable_lite.output.rows import check_columns, plain, reader_of, row_groups, slices, split
 from mltable_lite.spec import TableSpec, model, parse_text, to_mapping, to_yaml
@@ -252,10 +253,8 @@ def _write_delta(
     mltable: bool,
     overwrite: bool,
 ) -> Written:
-    import deltalake
-
     counted = _Counted(rows)
-    with _whole(folder, shown) as place:
+    with delta_library(shown) as deltalake, _whole(folder, shown) as place:
         entry = FolderEntry(place, 0, options)
         try:
             deltalake.write_deltalake(
