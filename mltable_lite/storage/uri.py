@@ -152,7 +152,7 @@ class Location:
         Raises:
             UnsupportedFeatureError: deltalake would take the name for that of another folder, and read the log there.
         """
-        other = unquote(self.key).replace("\\", "/")
+        other = unquote(self.key).replace("\\", os.sep)
         if other != self.key:
             raise UnsupportedFeatureError(
                 f"{self.uri}: deltalake takes this name for {self.uri_at(other)!r}; rename the folder of the Delta table."
