@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mltable_lite import arguments
 from mltable_lite.errors import ArgumentError, MLTableError, SaveError, TargetExistsError
 from mltable_lite.spec import TableSpec, model, parse_text, to_mapping, to_yaml
 from mltable_lite.storage.filesystem import exists, info, write_atomic
@@ -42,7 +43,7 @@ def save(
         TargetExistsError: Something exists that may not be replaced; nothing was written.
         SaveError: The target cannot be written; nothing half-written is left under a final name.
     """
-    folder = parse_uri(os.fspath(path) if path else ".")
+    folder = parse_uri(("" if path is None else arguments.place("save", "path", path)) or ".")
     found = info(folder, options)
     if found is not None and found.kind == "file":
         raise TargetExistsError(

@@ -120,10 +120,10 @@ def write(
             f"write: format={format!r} is not accepted; use one of {', '.join(_FORMATS)}.{did_you_mean(word, _FORMATS)}"
         )
     rows = plain(reader_of(data), dictionaries=word == "parquet")
-    keys = (partition_by,) if isinstance(partition_by, str) else tuple(partition_by)
+    keys = arguments.columns("write: partition_by", partition_by)
     check_columns(rows.schema, keys)
-    given = StorageOptions(storage_options)
-    place = parse_uri(os.fspath(uri))
+    given = StorageOptions(arguments.mapping("write", "storage_options", storage_options))
+    place = parse_uri(arguments.place("write", "uri", uri))
     folder, options = resolve(place, given)
     folder = folder.at(folder.key.rstrip("/") or folder.key[:1])
     shown = place.uri
