@@ -36,6 +36,23 @@ def text(function: str, name: str, value: object) -> str:
     return value
 
 
+def place(function: str, name: str, value: object) -> str:
+    """Return a path or URI as a text."""
+    given = os.fspath(value) if isinstance(value, str | os.PathLike) else value
+    if not isinstance(given, str):
+        raise ArgumentTypeError(f"{function}: {name}={value!r} is not accepted; give a path or a URI.")
+    return given
+
+
+def mapping(function: str, name: str, value: object, example: str = "{'anon': True}") -> dict[str, Any]:
+    """Return a mapping as a new one; an empty one for `None`."""
+    if value is not None and not isinstance(value, Mapping):
+        raise ArgumentTypeError(
+            f"{function}: {name}={value!r} is not accepted; give a mapping such as {example}."
+        )
+    return dict(value or {})
+
+
 def flag(function: str, name: str, value: object) -> bool:
     """Return a boolean as it is; 0, 1 and words are refused."""
     if not isinstance(value, bool):

@@ -285,11 +285,7 @@ def _strict(function: str, given: bool | None) -> bool:
 
 
 def _options(function: str, given: Mapping[str, Any] | None, **more: object) -> StorageOptions:
-    if given is not None and not isinstance(given, Mapping):
-        raise ArgumentTypeError(
-            f"{function}: storage_options={given!r} is not accepted; give a mapping such as {{'anon': True}}."
-        )
-    return StorageOptions({**(given or {}), **more})
+    return StorageOptions({**arguments.mapping(function, "storage_options", given), **more})
 
 
 def _word(function: str, name: str, value: object, accepted: Mapping[str, str]) -> str:

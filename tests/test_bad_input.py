@@ -208,6 +208,40 @@ def test_a_file_that_is_nearly_called_mltable_is_to_be_renamed(folder):
             mltable.load(given)
 
 
+#: A call, and the argument that must be named, with a value of a wrong type.
+CALLS = {
+    "save path": lambda: mltable.from_paths([{"file": "a"}]).save(7),
+    "write uri": lambda: mltable.write(pa.table({"x": [1]}), 7),
+    "write partition_by": lambda: mltable.write(pa.table({"x": [1]}), "w", partition_by=7),
+    "write storage_options": lambda: mltable.write(pa.table({"x": [1]}), "w", storage_options=7),
+    "copy source": lambda: mltable.transfer.copy(7, "w"),
+    "copy target": lambda: mltable.transfer.copy("w", 7),
+    "copy target_options": lambda: mltable.transfer.copy("w", "v", target_options=7),
+    "upload source": lambda: mltable.transfer.upload(7, "w"),
+    "download target": lambda: mltable.transfer.download("w", 7),
+    "assets.register name": lambda: mltable.assets.register(7, "w"),
+    "assets.register path": lambda: mltable.assets.register("a", 7),
+    "assets.register tags": lambda: mltable.assets.register("a", ".", tags=7),
+    "assets.changes storage_options": lambda: mltable.assets.changes("a", storage_options=7),
+    "assets name": lambda: mltable.assets.get(7),
+    "datastores name": lambda: mltable.datastores.get(7),
+    "register_local root": lambda: mltable.datastores.register_local("a", 7),
+    "register_local tags": lambda: mltable.datastores.register_local("a", "w", tags=7),
+    "register_s3 tags": lambda: mltable.datastores.register_s3("a", "w", tags=7),
+    "register_dbfs instance": lambda: mltable.datastores.register_dbfs("a", 7),
+    "register_fsspec root": lambda: mltable.datastores.register_fsspec("a", 7),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_an_argument_of_a_wrong_type_is_named(call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    function, name = call.split()
+    with pytest.raises((errors.ArgumentTypeError, errors.ArgumentError), match=rf"^{function}: {name}.*7"):
+        CALLS[call]()
+    assert not list(tmp_path.iterdir())
+
+
 MAKERS = [
     lambda **given: mltable.load("nowhere", **given),
     lambda **given: mltable.from_paths([{"file": "a"}], **given),

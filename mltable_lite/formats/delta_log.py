@@ -27,6 +27,7 @@ from mltable_lite.errors import (
     listed,
 )
 from mltable_lite.formats.conform import STORED_ID, STORED_NAME
+from mltable_lite.formats.delta_library import delta_library
 from mltable_lite.formats.unify import is_list
 from mltable_lite.spec.datetime_format import moment
 
@@ -121,12 +122,13 @@ def open_snapshot(read: ReadDeltaLake, folder: InputFolder) -> Snapshot:
 
 
 def _open(folder: InputFolder, version: int | None) -> DeltaTable:
-    from deltalake import DeltaTable
-
     if version is not None and version < 0:
         raise _no_version(folder, version)
     try:
-        return DeltaTable(folder.table_uri(), version=version, storage_options=folder.delta_options())
+        with delta_library(folder.uri) as deltalake:
+            table: DeltaTable = deltalake.DeltaTable(
+                folder.table_uri(), version=version, storage_options=folder.delta_options()
+            )
     except MLTableError:
         raise
     except Exception as error:
@@ -135,6 +137,7 @@ def _open(folder: InputFolder, version: int | None) -> DeltaTable:
             if version > latest.version() or "No files in log segment" in str(error):
                 raise _no_version(folder, version, latest) from error
         raise _explained(folder, error) from error
+    return table
 
 
 def _no_version(folder: InputFolder, version: int, latest: DeltaTable | None = None) -> UserErrorException:

@@ -10,11 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mltable_lite import arguments
 from mltable_lite.errors import ArgumentError, MLTableError, SaveError, TargetExistsError
 from mltable_lite.spec import TableSpec, model, parse_text, to_mapping, to_yaml
 from mltable_lite.storage.filesystem import exists, info, write_atomic
 from mltable_lite.storage.listing import FileEntry, list_files, list_folders
 from mltable_lite.storage.locate import NAME
+from mltable_lite.storage.patterns import literally
 from mltable_lite.storage.transfer import copy_file
 from mltable_lite.storage.uri import Location, parse_uri
 from mltable_lite.types import MLTableSaveOverwriteOption
@@ -42,7 +44,7 @@ def save(
         TargetExistsError: Something exists that may not be replaced; nothing was written.
         SaveError: The target cannot be written; nothing half-written is left under a final name.
     """
-    folder = parse_uri(os.fspath(path) if path else ".")
+    folder = parse_uri(("" if path is None else arguments.place("save", "path", path)) or ".")
     found = info(folder, options)
     if found is not None and found.kind == "file":
         raise TargetExistsError(
@@ -102,7 +104,13 @@ def _relocated(spec: TableSpec, folder: Location) -> TableSpec:
             )
         # An address with a credential stays as it is, and writing refuses it: dropping the credential would save a
         # table that does not load.
-        paths.append(path if place.secrets else replace(path, value=_shown(place, folder)))
+        shown_from = folder
+        if path.kind == "pattern" and ":/" not in path.value and not Path(path.value).is_absolute():
+            # In the name of the base no character meant anything but itself; in a pattern from elsewhere it would.
+            base = parse_uri(spec.base)
+            place = base.at(literally(base.key)).join(path.value)
+            shown_from = folder.at(literally(folder.key))
+        paths.append(path if place.secrets else replace(path, value=_shown(place, shown_from)))
     return replace(spec, paths=tuple(paths), base=folder.uri)
 
 

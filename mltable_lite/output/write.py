@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from mltable_lite import arguments
 from mltable_lite.errors import ArgumentError, MLTableError, SaveError, TargetExistsError, did_you_mean
+from mltable_lite.formats.delta_library import delta_library
 from mltable_lite.output.encode import ENCODERS, Encoder
 from mltable_lite.output.rows import check_columns, plain, reader_of, row_groups, slices, split
 from mltable_lite.spec import TableSpec, model, parse_text, to_mapping, to_yaml
@@ -119,10 +120,10 @@ def write(
             f"write: format={format!r} is not accepted; use one of {', '.join(_FORMATS)}.{did_you_mean(word, _FORMATS)}"
         )
     rows = plain(reader_of(data), dictionaries=word == "parquet")
-    keys = (partition_by,) if isinstance(partition_by, str) else tuple(partition_by)
+    keys = arguments.columns("write: partition_by", partition_by)
     check_columns(rows.schema, keys)
-    given = StorageOptions(storage_options)
-    place = parse_uri(os.fspath(uri))
+    given = StorageOptions(arguments.mapping("write", "storage_options", storage_options))
+    place = parse_uri(arguments.place("write", "uri", uri))
     folder, options = resolve(place, given)
     folder = folder.at(folder.key.rstrip("/") or folder.key[:1])
     shown = place.uri
@@ -252,10 +253,8 @@ def _write_delta(
     mltable: bool,
     overwrite: bool,
 ) -> Written:
-    import deltalake
-
     counted = _Counted(rows)
-    with _whole(folder, shown) as place:
+    with delta_library(shown) as deltalake, _whole(folder, shown) as place:
         entry = FolderEntry(place, 0, options)
         try:
             deltalake.write_deltalake(

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mltable_lite import arguments
 from mltable_lite.errors import (
     ArgumentError,
     DataChangedWarning,
@@ -74,8 +75,9 @@ def register(
         raise ArgumentError(
             f"assets.register: type={type!r} is not accepted; use one of {', '.join(_TYPES)}."
         )
-    options = StorageOptions(storage_options)
-    place, _ = pinned(parse_uri(os.fspath(path)), options)
+    options = StorageOptions(arguments.mapping("assets.register", "storage_options", storage_options))
+    name = arguments.text("assets.register", "name", name)
+    place, _ = pinned(parse_uri(arguments.place("assets.register", "path", path)), options)
     if place.secrets:
         raise ArgumentError(
             f"assets.register: {place.uri}: an asset's path holds no credential; register a datastore with it and use "
@@ -95,7 +97,7 @@ def register(
         path=_kept(place, folder.parent),
         type=kind,
         description=description,
-        tags=dict(tags or {}),
+        tags=arguments.mapping("assets.register", "tags", tags, "{'city': 'Rome'}"),
         created=dt.datetime.now(dt.UTC).isoformat(timespec="microseconds"),
         fingerprint={**state.summary(), "listing": listing},
         file=folder / "data" / name / f"{number}.yml",
@@ -146,7 +148,7 @@ def versions(name: str) -> builtins.list[DataAsset]:
     Raises:
         SourceNotFoundError: There is no such asset.
     """
-    known = registry.asset_versions(name)
+    known = registry.asset_versions(arguments.text("assets", "name", name))
     if not known:
         names = registry.asset_names()
         has = f"registered are {listed(names)}." if names else "none is registered."
@@ -162,7 +164,8 @@ def changes(
     Raises:
         SourceNotFoundError: There is no such asset or version, or its data is gone.
     """
-    return _changes(get(name, version), StorageOptions(storage_options))
+    options = arguments.mapping("assets.changes", "storage_options", storage_options)
+    return _changes(get(name, version), StorageOptions(options))
 
 
 def change_notices(spec: TableSpec, options: StorageOptions = NO_OPTIONS) -> builtins.list[Notice]:

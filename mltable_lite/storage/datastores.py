@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mltable_lite import arguments
 from mltable_lite.errors import ArgumentError, SourceNotFoundError, did_you_mean, listed
 from mltable_lite.storage import registry
 from mltable_lite.storage.azureml import AzureMachineLearningFileSystem
@@ -245,7 +246,7 @@ def unregister(name: str) -> None:
 
 
 def _record(name: str) -> DatastoreRecord:
-    record = registry.datastore(name)
+    record = registry.datastore(arguments.text("datastores", "name", name))
     if record is None:
         names = [other.name for other in registry.datastores()]
         has = f"registered are {listed(names)}." if names else "none is registered."

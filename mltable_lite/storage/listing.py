@@ -122,9 +122,7 @@ class FolderEntry:
                 f"{self.uri}: a web server has no listing of folders, which a Delta table's log needs; give the table's "
                 "address in its storage (az, abfss, s3, gs), or copy the folder to a local disk."
             )
-        if location.protocol == "abfs":
-            return f"az://{location.path}"
-        return location.uri
+        return location.delta_uri()
 
     def delta_options(self) -> dict[str, str]:
         """Return the storage options as deltalake takes them: all texts."""

@@ -19,6 +19,11 @@ def is_glob(text: str) -> bool:
     return any(c in text for c in "*?[") or any("," in text[i:j] for i, j in _braces(text))
 
 
+def literally(text: str) -> str:
+    """Return the pattern that stands for a text and nothing else."""
+    return re.sub(r"[*?\[{]", r"[\g<0>]", text)
+
+
 def split_pattern(pattern: str) -> list[list[str]]:
     """Return the pattern's segments; several lists where braces hold a ``/``. Runs of ``**`` become one.
 

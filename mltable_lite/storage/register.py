@@ -6,7 +6,6 @@ A secret is kept in this process only, unless it is given as a reference: ``env:
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from mltable_lite.storage.resolve import forget
 from mltable_lite.storage.uri import is_remote, parse_uri
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping
 
 #: What is written down as it is.
@@ -66,6 +66,11 @@ def given(fields: Mapping[str, str | None]) -> dict[str, str]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
+def tags_of(function: str, tags: object) -> dict[str, str]:
+    """Return tags as a mapping of their own."""
+    return arguments.mapping(function, "tags", tags, "{'city': 'Rome'}")
+
+
 def register_local(
     datastore_name: str,
     root: str | os.PathLike[str],
@@ -92,14 +97,16 @@ def register_local(
         >>> datastores.register_local(datastore_name="examples", root="docs/examples", overwrite=True)
         Datastore(name='examples', type='local')
     """
-    place = parse_uri(os.fspath(root))
+    place = parse_uri(arguments.place("register_local", "root", root))
     if not place.is_local:
         raise ArgumentError(f"register_local: {place.uri} is not a local folder; use register_fsspec.")
     folder = registry.folder_for_new().parent
     text = place.key
     if Path(text).is_relative_to(folder):
         text = "./" + Path(text).relative_to(folder).as_posix()
-    record = DatastoreRecord(datastore_name, "local", {"root": text}, {}, description, dict(tags or {}))
+    record = DatastoreRecord(
+        datastore_name, "local", {"root": text}, {}, description, tags_of("register_local", tags)
+    )
     return registered(record, {}, overwrite=overwrite)
 
 
@@ -145,7 +152,7 @@ def register_s3(
         "session_token": session_token,
         "identity": "anonymous" if anonymous else None,
     }
-    record = DatastoreRecord(datastore_name, "s3", fields, {}, description, dict(tags or {}))
+    record = DatastoreRecord(datastore_name, "s3", fields, {}, description, tags_of("register_s3", tags))
     return registered(record, credentials, overwrite=overwrite)
 
 
@@ -182,7 +189,7 @@ def register_gcs(
     """
     fields = given({"bucket": bucket, "prefix": prefix, "project": project, "endpoint": endpoint})
     credentials = {"token": token, "identity": "anonymous" if anonymous else None}
-    record = DatastoreRecord(datastore_name, "gcs", fields, {}, description, dict(tags or {}))
+    record = DatastoreRecord(datastore_name, "gcs", fields, {}, description, tags_of("register_gcs", tags))
     return registered(record, credentials, overwrite=overwrite)
 
 
@@ -209,8 +216,9 @@ def register_dbfs(
         TargetExistsError: Another datastore has that name.
         SpecError: A value is not accepted.
     """
+    instance = arguments.text("register_dbfs", "instance", instance)
     fields = {"instance": instance.removeprefix("https://").rstrip("/")}
-    record = DatastoreRecord(datastore_name, "dbfs", fields, {}, description, dict(tags or {}))
+    record = DatastoreRecord(datastore_name, "dbfs", fields, {}, description, tags_of("register_dbfs", tags))
     return registered(record, {"token": token}, overwrite=overwrite)
 
 
@@ -237,7 +245,7 @@ def register_fsspec(
         TargetExistsError: Another datastore has that name.
         SpecError: A value is not accepted.
     """
-    if not is_remote(root):
+    if not is_remote(arguments.text("register_fsspec", "root", root)):
         raise ArgumentError(f"register_fsspec: {root!r} is a local path; use register_local.")
     place = parse_uri(root)
     if place.secrets:
@@ -245,5 +253,7 @@ def register_fsspec(
             f"register_fsspec: {place.uri}: a datastore's address holds no credential; give it as an option, for "
             "example password='env:SFTP_PASSWORD'."
         )
-    record = DatastoreRecord(datastore_name, "fsspec", {"root": root}, {}, description, dict(tags or {}))
+    record = DatastoreRecord(
+        datastore_name, "fsspec", {"root": root}, {}, description, tags_of("register_fsspec", tags)
+    )
     return registered(record, secrets, overwrite=overwrite)

@@ -9,7 +9,7 @@ from mltable_lite.storage.filesystem import filesystem as filesystem_of
 from mltable_lite.storage.filesystem import opened
 from mltable_lite.storage.options import NO_OPTIONS
 from mltable_lite.storage.records import GEN1_RETIRED, DatastoreRecord
-from mltable_lite.storage.register import given, registered
+from mltable_lite.storage.register import given, registered, tags_of
 from mltable_lite.storage.uri import parse_uri
 
 if TYPE_CHECKING:
@@ -70,7 +70,14 @@ def register_azure_blob_container(
         "protocol": protocol if protocol != "https" else None,
     }
     store = registered(
-        DatastoreRecord(datastore_name, "azure_blob", given(fields), {}, description, dict(tags or {})),
+        DatastoreRecord(
+            datastore_name,
+            "azure_blob",
+            given(fields),
+            {},
+            description,
+            tags_of("register_azure_blob_container", tags),
+        ),
         _azure(credential, account_key, sas_token, tenant_id, client_id, client_secret),
         overwrite=overwrite,
     )
@@ -131,7 +138,12 @@ def register_azure_data_lake_gen2(
     more = {"resource_url": resource_url, "authority_url": authority_url}
     store = registered(
         DatastoreRecord(
-            datastore_name, "azure_data_lake_gen2", given(fields), {}, description, dict(tags or {})
+            datastore_name,
+            "azure_data_lake_gen2",
+            given(fields),
+            {},
+            description,
+            tags_of("register_azure_data_lake_gen2", tags),
         ),
         {**_azure(credential, account_key, sas_token, tenant_id, client_id, client_secret), **more},
         overwrite=overwrite,
@@ -162,7 +174,14 @@ def register_azure_file_share(
     """
     fields = {"account_name": account_name, "file_share_name": file_share_name, "endpoint": endpoint}
     fields["protocol"] = protocol if protocol != "https" else None
-    record = DatastoreRecord(datastore_name, "azure_file", given(fields), {}, description, dict(tags or {}))
+    record = DatastoreRecord(
+        datastore_name,
+        "azure_file",
+        given(fields),
+        {},
+        description,
+        tags_of("register_azure_file_share", tags),
+    )
     return registered(record, {"account_key": account_key, "sas_token": sas_token}, overwrite=overwrite)
 
 

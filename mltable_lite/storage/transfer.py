@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -139,9 +138,20 @@ def copy(
         would copy ... files (...)
     """
     _check_overwrite(overwrite)
-    mine = StorageOptions({**(storage_options or {}), **(source_options or {})})
-    theirs = StorageOptions({**(storage_options or {}), **(target_options or {})})
-    pairs = planned(place_of(source, mine), place_of(target, theirs), mine, theirs, recursive=recursive)
+    both, of_source, of_target = (
+        arguments.mapping("copy", name, given)
+        for name, given in (
+            ("storage_options", storage_options),
+            ("source_options", source_options),
+            ("target_options", target_options),
+        )
+    )
+    mine, theirs = StorageOptions(both | of_source), StorageOptions(both | of_target)
+    places = (
+        place_of(arguments.place("copy", "source", source), mine),
+        place_of(arguments.place("copy", "target", target), theirs),
+    )
+    pairs = planned(*places, mine, theirs, recursive=recursive)
     same = ask_each(lambda pair: overwrite is not True and _same(pair, mine, theirs), pairs)
     if overwrite is False:
         _refuse_conflicts(pairs, same)
@@ -215,7 +225,7 @@ def copy_found(
 
 # --------------------------------------------------------------------------- conditions
 def _must_be_local(function: str, name: str, given: Place) -> None:
-    place = parse_uri(str(os.fspath(given)))
+    place = parse_uri(arguments.place(function, name, given))
     if not place.is_local:
         raise ArgumentError(f"{function}: {name} {place.uri} is not local; use copy() between storages.")
 

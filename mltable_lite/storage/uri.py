@@ -146,6 +146,19 @@ class Location:
                 segments.append(segment)
         return self.at("/".join(segments))
 
+    def delta_uri(self) -> str:
+        """Return the place as deltalake takes it.
+
+        Raises:
+            UnsupportedFeatureError: deltalake would take the name for that of another folder, and read the log there.
+        """
+        other = unquote(self.key).replace("\\", os.sep)
+        if other != self.key:
+            raise UnsupportedFeatureError(
+                f"{self.uri}: deltalake takes this name for {self.uri_at(other)!r}; rename the folder of the Delta table."
+            )
+        return f"az://{self.path}" if self.protocol == "abfs" else self.uri
+
     def decoded(self) -> Location | None:
         """Return the place that a ``file://`` URI names when its ``%20`` means a space, or `None`."""
         return replace(self, key=unquote(self.key), percent=False) if self.percent else None

@@ -3,7 +3,9 @@ import decimal
 import json
 import pickle
 import struct
+import sys
 import zlib
+from subprocess import run
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,9 +14,11 @@ from deltalake import DeltaTable, write_deltalake
 from formats.delta_tables import DAY, FIRST, LONG, add, commit, info, metadata, numbers, protocol, source
 from formats.local_input import read_all
 
+import mltable_lite as mltable
 from mltable_lite.errors import (
     ArgumentError,
     CorruptFileError,
+    SaveError,
     SchemaMismatchError,
     SourceNotFoundError,
     UnsupportedFeatureError,
@@ -33,6 +37,48 @@ def history(tmp_path):
     for number, rows in enumerate(([1, 2], [3], [9])):
         pq.write_table(pa.table({"a": rows}), table / f"p{number}.parquet")
     return table
+
+
+# ------------------------------------------------------------------ places
+@pytest.mark.parametrize(("name", "other"), [("a%20b", "a b"), ("a\\b", "a/b")])
+def test_a_name_that_the_library_takes_for_another_is_refused(name, other, tmp_path):
+    write_deltalake(tmp_path / other, pa.table({"x": [1]}))
+    (tmp_path / name).mkdir()
+    with pytest.raises(UnsupportedFeatureError, match="takes this name for .* rename the folder"):
+        mltable.from_delta_lake(tmp_path / name).to_pandas_dataframe()
+    with pytest.raises(UnsupportedFeatureError, match="rename the folder"):
+        mltable.write(pa.table({"x": [1]}), tmp_path / name, format="delta")
+
+
+def test_a_fork_of_a_process_that_has_read_a_table_is_told_to_spawn(tmp_path):
+    write_deltalake(tmp_path, pa.table({"x": [1]}))
+    script = f"""
+import os, mltable_lite as mltable
+from mltable_lite.errors import UnsupportedFeatureError
+table = mltable.from_delta_lake({str(tmp_path)!r})
+USE
+if not (child := os.fork()):
+    for work in (table.to_pandas_dataframe, lambda: mltable.write(table, {str(tmp_path / "w")!r}, format="delta")):
+        try:
+            work()
+        except UnsupportedFeatureError as error:
+            print(error, flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+    ours, own = "table.count_rows()", f"import deltalake; deltalake.DeltaTable({str(tmp_path)!r})"
+    for use in (ours, own):
+        done = run(
+            [sys.executable, "-c", script.replace("USE", use)], capture_output=True, text=True, check=True
+        )
+        assert done.stdout.count("does not work in a process that was forked") == 2
+        assert use == own or not done.stderr
+
+
+def test_a_panic_of_the_library_is_an_error_of_ours(tmp_path):
+    with pytest.raises(SaveError, match=r"\[x\] cannot be written: Invalid object store url"):
+        mltable.write(pa.table({"x": [1]}), tmp_path / "[x]", format="delta")
+    assert not list(tmp_path.iterdir())
 
 
 # ------------------------------------------------------------------ versions

@@ -32,6 +32,20 @@ def test_a_saved_table_loads_to_the_same_rows(folder, table):
     assert values(mltable.load(folder / "out")) == values(table) == [2, 8, 9]
 
 
+@pytest.mark.parametrize("name", ["d-[x]", "d-?", "d-*", "d-{x,y}"])
+@pytest.mark.parametrize("target", ["out", ".", "NAME", "NAME/below"])
+def test_a_pattern_stays_below_its_folder_whatever_the_folder_is_called(name, target, tmp_path):
+    for each, value in ((name, 1), ("d-x", 2)):
+        (tmp_path / each).mkdir()
+        (tmp_path / each / "a.csv").write_text(f"v\n{value}\n")
+    (tmp_path / name / "MLTable").write_text(
+        "paths: [{pattern: ./*.csv}]\ntransformations: [read_delimited]\n"
+    )
+    place = tmp_path / target.replace("NAME", name)
+    mltable.load(tmp_path / name).save(place)
+    assert values(mltable.load(place)) == [1]
+
+
 def test_only_what_differs_from_the_defaults_is_written(folder, table):
     table.save(str(folder))
     assert (folder / "MLTable").read_text() == (
