@@ -54,6 +54,9 @@ _REFUSED = re.compile(
     re.IGNORECASE,
 )
 _MAPPING = b"delta.columnMapping."
+#: Versions have 64 bits; deltalake counts on from the one it is asked for, and never ends at the last of them.
+_LAST_VERSION = 2**63 - 2
+_COMMIT = re.compile(r'filename: "0*(\d+)\.json"')
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,16 +126,18 @@ def open_snapshot(read: ReadDeltaLake, folder: InputFolder) -> Snapshot:
 def _open(folder: InputFolder, version: int | None) -> DeltaTable:
     from deltalake import DeltaTable
 
-    if version is not None and version < 0:
+    if version is not None and not 0 <= version <= _LAST_VERSION:
         raise _no_version(folder, version)
     try:
         return DeltaTable(folder.table_uri(), version=version, storage_options=folder.delta_options())
     except MLTableError:
         raise
     except Exception as error:
-        if version is not None and type(error).__name__ == "DeltaError":
+        # Of a version before the first checkpoint of a cut log, deltalake says that there is no table.
+        absent = type(error).__name__ == "TableNotFoundError" or "No files in log segment" in str(error)
+        if version is not None and (absent or type(error).__name__ == "DeltaError"):
             latest = _open(folder, None)
-            if version > latest.version() or "No files in log segment" in str(error):
+            if absent or version > latest.version():
                 raise _no_version(folder, version, latest) from error
         raise _explained(folder, error) from error
 
@@ -140,15 +145,23 @@ def _open(folder: InputFolder, version: int | None) -> DeltaTable:
 def _no_version(folder: InputFolder, version: int, latest: DeltaTable | None = None) -> UserErrorException:
     latest = latest or _open(folder, None)
     oldest = latest.version() + 1 - len(latest.history())
-    # Commits without commitInfo are not counted; then the first version is not known.
-    known = oldest == 0 or not _has_commit(folder, oldest - 1)
+    # Commits without commitInfo are not counted; then, and where only a checkpoint is left, the first version is
+    # not known.
+    known = oldest == 0 or (oldest <= latest.version() and not _has_commit(folder, oldest - 1))
     has = f"its log has versions {oldest} to" if known else "the latest version is"
     return ArgumentError(f"{folder.uri}: the Delta table has no version {version}; {has} {latest.version()}.")
 
 
 def _reason(error: Exception) -> str:
-    """Return an error's text as one line, without colours. Query strings, where keys may stand, are cut."""
-    line = " ".join(re.sub(r"\x1b\[\d*m|↳", "", str(error)).split())
+    """Return an error's text as one line, without colours and frames of deltalake's stack.
+
+    Query strings, where keys may stand, are cut.
+    """
+    text = re.split(r"\n\s*0: ", str(error), maxsplit=1)[0]
+    gap = _COMMIT.findall(text) if "contiguous commit files" in text else []
+    if len(gap) == 2:  # noqa: PLR2004 - the commits before and after
+        return f"commits between version {gap[0]} and version {gap[1]} are missing"
+    line = " ".join(re.sub(r"\x1b\[\d*m|↳", "", text).split())
     return re.sub(r"\?[^\s\"')]*", "?...", line)[:400].rstrip(".")
 
 
