@@ -56,6 +56,8 @@ _REFUSED = re.compile(
 _MAPPING = b"delta.columnMapping."
 #: Versions have 64 bits; deltalake counts on from the one it is asked for, and never ends at the last of them.
 _LAST_VERSION = 2**63 - 2
+#: The protocol's text of a binary partition value, which deltalake writes but does not read back.
+_ESCAPED = re.compile(rb"(?:\\u00[0-9A-Fa-f]{2})+")
 _COMMIT = re.compile(r'filename: "0*(\d+)\.json"')
 
 
@@ -82,8 +84,13 @@ class Snapshot:
 
     def constant(self, index: int, column: str) -> pa.Scalar:
         """Return the value of a partition column in a file."""
-        value = self.files.column("partition")[index]
-        return value[column] if value.is_valid else pa.scalar(None, self.schema.field(column).type)
+        values = self.files.column("partition")[index]
+        if not values.is_valid:
+            return pa.scalar(None, self.schema.field(column).type)
+        value = values[column]
+        if value.is_valid and pt.is_binary(value.type) and _ESCAPED.fullmatch(value.as_py()):
+            return pa.scalar(bytes.fromhex(value.as_py().replace(b"\\u00", b"").decode()), value.type)
+        return value
 
     def select(self, indices: Sequence[int]) -> Snapshot:
         """Return the snapshot with only some of its files."""

@@ -137,6 +137,12 @@ def test_partition_columns_are_typed_and_stand_where_the_schema_has_them(tmp_pat
     assert sorted(read_all(table, columns=["m", "a"]).column("a").to_pylist()) == [1, 2, 3]
 
 
+def test_bytes_of_a_partition_are_those_that_were_written(tmp_path):
+    rows = {"p": [b"\x00\xff", b"a", None], "a": [1, 2, 3]}
+    write_deltalake(tmp_path / "t", pa.table(rows), partition_by=["p"])
+    assert read_all(source(tmp_path / "t")).sort_by("a").to_pydict() == rows
+
+
 def test_columns_added_later_are_null_in_older_files(tmp_path):
     write_deltalake(tmp_path / "t", pa.table({"a": [1]}))
     write_deltalake(tmp_path / "t", pa.table({"a": [2], "b": ["x"]}), mode="append", schema_mode="merge")
