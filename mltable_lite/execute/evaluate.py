@@ -298,15 +298,17 @@ def _time_part(name: str, array: pa.Array) -> pa.Array:
     most = _ARROW_SECONDS * TICKS_PER_SECOND[array.type.unit]
     if ends["min"] is None or (-most < ends["min"] and ends["max"] < most):
         return _TIME_PARTS[name](array)
-    moments = array.to_numpy(zero_copy_only=False)
-    months = moments.astype("datetime64[M]").astype(np.int64)
+    # As whole numbers: NumPy takes the first tick of all for no time, and wraps around beside it.
+    hours = array.view(pa.int64()).fill_null(0).to_numpy() // (3600 * TICKS_PER_SECOND[array.type.unit])
+    days = (hours // 24).astype("datetime64[D]")
+    months = days.astype("datetime64[M]")
     parts = {
-        "year": months // 12 + 1970,
-        "month": months % 12 + 1,
-        "day": (moments.astype("datetime64[D]") - moments.astype("datetime64[M]")).astype(np.int64) + 1,
-        "hour": moments.astype("datetime64[h]").astype(np.int64) % 24,
+        "year": months.astype(np.int64) // 12 + 1970,
+        "month": months.astype(np.int64) % 12 + 1,
+        "day": (days - months).astype(np.int64) + 1,
+        "hour": hours % 24,
     }
-    return pa.array(parts[name], pa.int64(), mask=np.isnat(moments))
+    return pa.array(parts[name], pa.int64(), mask=np.asarray(array.is_null()))
 
 
 def _matches(expr: Call, array: pa.Array) -> pa.Array:

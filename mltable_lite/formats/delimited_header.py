@@ -80,4 +80,6 @@ class Headers:
 
 
 def _shown(header: Sequence[str]) -> str:
-    return f"[{listed(header, 20)}]"
+    """Return a header for a person: what has no glyph is escaped, as it may be all that differs."""
+    names = ["".join(c if c.isprintable() else ascii(c)[1:-1] for c in name) for name in header]
+    return f"[{listed(names, 20)}]"

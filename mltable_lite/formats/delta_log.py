@@ -55,6 +55,11 @@ _REFUSED = re.compile(
     re.IGNORECASE,
 )
 _MAPPING = b"delta.columnMapping."
+#: Versions have 64 bits; deltalake counts on from the one it is asked for, and never ends at the last of them.
+_LAST_VERSION = 2**63 - 2
+#: The protocol's text of a binary partition value, which deltalake writes but does not read back.
+_ESCAPED = re.compile(rb"(?:\\u00[0-9A-Fa-f]{2})+")
+_COMMIT = re.compile(r'filename: "0*(\d+)\.json"')
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,8 +85,13 @@ class Snapshot:
 
     def constant(self, index: int, column: str) -> pa.Scalar:
         """Return the value of a partition column in a file."""
-        value = self.files.column("partition")[index]
-        return value[column] if value.is_valid else pa.scalar(None, self.schema.field(column).type)
+        values = self.files.column("partition")[index]
+        if not values.is_valid:
+            return pa.scalar(None, self.schema.field(column).type)
+        value = values[column]
+        if value.is_valid and pt.is_binary(value.type) and _ESCAPED.fullmatch(value.as_py()):
+            return pa.scalar(bytes.fromhex(value.as_py().replace(b"\\u00", b"").decode()), value.type)
+        return value
 
     def select(self, indices: Sequence[int]) -> Snapshot:
         """Return the snapshot with only some of its files."""
@@ -122,7 +132,7 @@ def open_snapshot(read: ReadDeltaLake, folder: InputFolder) -> Snapshot:
 
 
 def _open(folder: InputFolder, version: int | None) -> DeltaTable:
-    if version is not None and version < 0:
+    if version is not None and not 0 <= version <= _LAST_VERSION:
         raise _no_version(folder, version)
     try:
         with delta_library(folder.uri) as deltalake:
@@ -132,9 +142,11 @@ def _open(folder: InputFolder, version: int | None) -> DeltaTable:
     except MLTableError:
         raise
     except Exception as error:
-        if version is not None and type(error).__name__ == "DeltaError":
+        # Of a version before the first checkpoint of a cut log, deltalake says that there is no table.
+        absent = type(error).__name__ == "TableNotFoundError" or "No files in log segment" in str(error)
+        if version is not None and (absent or type(error).__name__ == "DeltaError"):
             latest = _open(folder, None)
-            if version > latest.version() or "No files in log segment" in str(error):
+            if absent or version > latest.version():
                 raise _no_version(folder, version, latest) from error
         raise _explained(folder, error) from error
     return table
@@ -143,15 +155,23 @@ def _open(folder: InputFolder, version: int | None) -> DeltaTable:
 def _no_version(folder: InputFolder, version: int, latest: DeltaTable | None = None) -> UserErrorException:
     latest = latest or _open(folder, None)
     oldest = latest.version() + 1 - len(latest.history())
-    # Commits without commitInfo are not counted; then the first version is not known.
-    known = oldest == 0 or not _has_commit(folder, oldest - 1)
+    # Commits without commitInfo are not counted; then, and where only a checkpoint is left, the first version is
+    # not known.
+    known = oldest == 0 or (oldest <= latest.version() and not _has_commit(folder, oldest - 1))
     has = f"its log has versions {oldest} to" if known else "the latest version is"
     return ArgumentError(f"{folder.uri}: the Delta table has no version {version}; {has} {latest.version()}.")
 
 
 def _reason(error: Exception) -> str:
-    """Return an error's text as one line, without colours. Query strings, where keys may stand, are cut."""
-    line = " ".join(re.sub(r"\x1b\[\d*m|↳", "", str(error)).split())
+    """Return an error's text as one line, without colours and frames of deltalake's stack.
+
+    Query strings, where keys may stand, are cut.
+    """
+    text = re.split(r"\n\s*0: ", str(error), maxsplit=1)[0]
+    gap = _COMMIT.findall(text) if "contiguous commit files" in text else []
+    if len(gap) == 2:  # noqa: PLR2004 - the commits before and after
+        return f"commits between version {gap[0]} and version {gap[1]} are missing"
+    line = " ".join(re.sub(r"\x1b\[\d*m|↳", "", text).split())
     return re.sub(r"\?[^\s\"')]*", "?...", line)[:400].rstrip(".")
 
 

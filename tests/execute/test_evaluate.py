@@ -257,6 +257,18 @@ def test_functions_on_columns_give_null_on_null():
     assert values("round(f) == 2 or abs(f) == 0") == [T, F, N, T]
 
 
+@pytest.mark.parametrize(("unit", "per_second"), [("s", 1), ("ms", 10**3), ("us", 10**6), ("ns", 10**9)])
+def test_parts_of_the_first_and_last_moments_are_those_of_the_calendar(unit, per_second):
+    for tick in (-(2**63), -(2**63) + 1, 2**63 - 1):
+        batch = pa.record_batch({"t": pa.array([tick, None], pa.int64()).view(pa.timestamp(unit))})
+        hours = tick // per_second // 3600
+        eras, days = divmod(hours // 24, 146_097)  # the calendar repeats every 400 years
+        date = dt.date(1970, 1, 1) + dt.timedelta(days=days)
+        year = date.year + 400 * eras
+        text = f"year(t) == {year} and month(t) == {date.month} and day(t) == {date.day} and hour(t) == {hours % 24}"
+        assert values(text, batch) == [T, N]
+
+
 def test_a_stream_column_compares_as_its_text():
     field = pa.field("Path", pa.string(), metadata=STREAM_METADATA)
     batch = pa.record_batch([pa.array(["/data/2023/a.csv", "/data/2024/b.csv"])], schema=pa.schema([field]))

@@ -191,6 +191,13 @@ def test_other_headers_are_refused_when_all_must_be_the_same(tmp_path, header, r
         load(tmp_path, F1, f"\n{header}\nz,4\n", infer_column_types=InferTypes(rows))
 
 
+def test_headers_that_differ_in_what_has_no_glyph_are_told_apart(tmp_path):
+    with pytest.raises(
+        SchemaMismatchError, match=r"the header is \[a, \\u200bb\], but that of .* is \[a, b\]"
+    ):
+        load(tmp_path, F1, "a,\u200bb\nz,4\n")
+
+
 def test_a_file_with_a_header_only_keeps_its_columns(tmp_path):
     source = source_of(tmp_path, "a,b\n")
     assert source.schema == pa.schema([("a", pa.null()), ("b", pa.null())])

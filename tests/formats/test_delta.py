@@ -91,9 +91,19 @@ def test_a_version_is_read_in_the_order_in_which_files_were_added(history):
     assert numbers(source(history, version_as_of=1)) == [1, 2, 3]
 
 
-@pytest.mark.parametrize("version", [3, -1])
+@pytest.mark.parametrize("version", [3, -1, 2**63 - 1, 2**64])
 def test_a_version_that_does_not_exist_names_those_that_do(history, version):
     with pytest.raises(ArgumentError, match=rf"no version {version}; its log has versions 0 to 2"):
+        source(history, version_as_of=version)
+
+
+@pytest.mark.parametrize("version", [1, 3])
+def test_a_version_beside_the_only_checkpoint_does_not_exist(history, version):
+    DeltaTable(history).create_checkpoint()
+    for number in range(3):
+        (history / "_delta_log" / f"{number:020d}.json").unlink()
+    assert numbers(source(history)) == [9]
+    with pytest.raises(ArgumentError, match=rf"has no version {version}; the latest version is 2\.$"):
         source(history, version_as_of=version)
 
 
@@ -171,6 +181,12 @@ def test_partition_columns_are_typed_and_stand_where_the_schema_has_them(tmp_pat
     assert read.to_pydict() == pa.table(rows).to_pydict()
     assert read_all(table, columns=["p"]).column("p").null_count == 1
     assert sorted(read_all(table, columns=["m", "a"]).column("a").to_pylist()) == [1, 2, 3]
+
+
+def test_bytes_of_a_partition_are_those_that_were_written(tmp_path):
+    rows = {"p": [b"\x00\xff", b"a", None], "a": [1, 2, 3]}
+    write_deltalake(tmp_path / "t", pa.table(rows), partition_by=["p"])
+    assert read_all(source(tmp_path / "t")).sort_by("a").to_pydict() == rows
 
 
 def test_columns_added_later_are_null_in_older_files(tmp_path):
@@ -397,6 +413,20 @@ def test_a_damaged_log_is_named(tmp_path):
     (tmp_path / "t" / "_delta_log" / f"{0:020d}.json").write_text("{nonsense")
     with pytest.raises(CorruptFileError, match="t: the Delta log cannot be read"):
         source(tmp_path / "t")
+
+
+def test_a_commit_that_breaks_off_is_told_without_the_stack_of_the_library(history):
+    last = history / "_delta_log" / f"{2:020d}.json"
+    last.write_bytes(last.read_bytes()[:40])
+    with pytest.raises(CorruptFileError, match=r"t: the Delta log cannot be read: [^<]*number\.$"):
+        source(history)
+
+
+def test_missing_commits_are_named_by_their_neighbours(history):
+    (history / "_delta_log" / f"{1:020d}.json").unlink()
+    with pytest.raises(CorruptFileError, match=r"commits between version 0 and version 2 are missing\.$"):
+        source(history)
+    assert numbers(source(history, version_as_of=0)) == [1, 2]
 
 
 def test_a_vacuumed_file_is_named_with_its_version(history):

@@ -250,9 +250,28 @@ def test_a_damaged_compressed_file_is_named(tmp_path, kind):
         read_block(file, Partition(0, 0, 0, -1), "latin1")
 
 
-def test_several_members_one_after_the_other_are_all_read(tmp_path):
-    (file,) = write(tmp_path, gzip.compress(b"a\n") + gzip.compress(b"b\n"), name="f{}.gz")
-    assert read_block(file, Partition(0, 0, 0, -1), "utf8").data == b"a\nb\n"
+@pytest.mark.parametrize("kind", ["gz", "bz2", "xz", "zst"])
+def test_several_streams_one_after_the_other_are_all_read(tmp_path, kind):
+    streams = [COMPRESS[kind](text) for text in (b"a\n" * 100_000, b"b\n", b"", b"c\n")]
+    between = b"" if kind == "zst" else bytes(8)
+    (file,) = write(tmp_path, between.join([*streams, b""]), name="f{}.csv." + kind)
+    assert read_block(file, Partition(0, 0, 0, -1), "utf8").data == b"a\n" * 100_000 + b"b\nc\n"
+
+
+@pytest.mark.parametrize("kind", ["gz", "bz2", "xz", "zst"])
+def test_a_later_stream_that_is_damaged_is_no_end_of_the_data(tmp_path, kind):
+    first, second = COMPRESS[kind](b"a\n"), bytearray(COMPRESS[kind](b"b\n"))
+    second[0] ^= 1
+    (file,) = write(tmp_path, first + second, name="f{}.csv." + kind)
+    with pytest.raises(CorruptFileError, match=rf"f1.csv.{kind}: this is no whole .{kind} file"):
+        read_block(file, Partition(0, 0, 0, -1), "utf8")
+
+
+@pytest.mark.parametrize("content", [b"P", b"PK\x03\x04", zipped(inside=b"a\n")[:-3] + b"\xff\x00\x00"])
+def test_a_stub_of_an_archive_is_named(tmp_path, content):
+    (file,) = write(tmp_path, content, name="f{}.csv.zip")
+    with pytest.raises(CorruptFileError, match=r"f1\.csv\.zip: this is no whole \.zip file"):
+        read_block(file, Partition(0, 0, 0, -1), "utf8")
 
 
 def test_an_archive_of_two_files_is_refused(tmp_path):
