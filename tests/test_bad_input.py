@@ -381,3 +381,20 @@ def test_a_name_that_no_datastore_can_have_is_told_without_a_file(tmp_path, monk
     )
     with pytest.raises(errors.SpecError, match=r"not registered:\n  name: .*letters, digits, -, _ and dots"):
         assets.register("my loc!", tmp_path)
+
+
+@pytest.mark.parametrize("value", ["x", "-1", "1.5", "0", "\u00b2"])
+def test_a_number_of_threads_that_is_none_is_told(tmp_path, monkeypatch, value):
+    (tmp_path / "a.csv").write_text("a\n1\n")
+    monkeypatch.setenv("MLTABLE_LITE_THREADS", value)
+    table = mltable.from_delimited_files([{"file": str(tmp_path / "a.csv")}])
+    with pytest.raises(
+        errors.ArgumentError, match=r"MLTABLE_LITE_THREADS is '.*'; set it to a number of threads"
+    ):
+        table.to_pandas_dataframe()
+
+
+def test_a_delimiter_that_arrow_does_not_know_is_one(tmp_path):
+    (tmp_path / "a.csv").write_text("a\0b\n1\0x\n")
+    table = mltable.from_delimited_files([{"file": str(tmp_path / "a.csv")}], delimiter="\0")
+    assert table.to_arrow_table().to_pylist() == [{"a": 1, "b": "x"}]

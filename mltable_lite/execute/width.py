@@ -6,6 +6,7 @@ import os
 from collections import deque
 from typing import TYPE_CHECKING
 
+from mltable_lite.errors import ArgumentError
 from mltable_lite.formats.base import cores
 
 if TYPE_CHECKING:
@@ -35,8 +36,15 @@ def thread_count() -> int:
 
 
 def _given_threads() -> int:
-    given = os.environ.get("MLTABLE_LITE_THREADS", "")
-    return int(given) if given.isdigit() else 0
+    given = os.environ.get("MLTABLE_LITE_THREADS", "").strip()
+    if not given:
+        return 0
+    if not (given.isascii() and given.isdigit() and int(given)):
+        raise ArgumentError(
+            f"the environment variable MLTABLE_LITE_THREADS is {given!r}; set it to a number of threads from 1 on, or "
+            f"leave it out for one thread a core (here {cores()})."
+        )
+    return int(given)
 
 
 class Width:

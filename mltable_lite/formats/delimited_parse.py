@@ -204,7 +204,7 @@ def _insert_rows(columns: list[Any], ragged: Sequence[tuple[int, list[str | None
 # --------------------------------------------------------------------------- where Arrow differs
 def _is_plain(lines: Lines, dialect: Dialect) -> bool:
     """Tell whether Arrow cuts text as we do, apart from quotes that stay open at a line's end."""
-    if len(dialect.delimiter) != 1 or not dialect.delimiter.isascii():
+    if len(dialect.delimiter) != 1 or not "\0" < dialect.delimiter < "\x80":
         return False
     if lines.text.startswith(_BOM, lines.begin, lines.end):
         return False
