@@ -105,7 +105,7 @@ def write(
         ArgumentError: The format is not known, or cannot keep the type of a column; `overwrite` is no boolean; the
             folder is called as a file.
         ArgumentTypeError: The data is of no such kind.
-        SaveError: The data cannot be written.
+        SaveError, StorageError: The data cannot be written, as on a full disk; nothing is left of it.
 
     Example:
         >>> import pandas as pd, mltable_lite as mltable
