@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -191,19 +192,20 @@ class Pipeline:
         width = Width(self.resolved.source)
         threads = Ahead.threads(most_bytes, width.threads)
         most = threads + 2
-        with workers(threads) as (pool, stop):
+        with ExitStack() as last, workers(threads) as (pool, stop):
 
-            def work(group: _Group, put: Callable[[tuple[Block, Notices]], bool]) -> list[Report]:
+            def work(group: _Group) -> Generator[tuple[Block, Notices], None, list[Report]]:
                 reports = []
                 for blocks, report in self._executed(group, stop):
                     reports.append(report)
                     # A limit may end the reading after any block, so what is worth a warning comes with it.
-                    if not all(put((block, report.notices.hand_on())) for block in blocks):
-                        break
+                    for block in blocks:
+                        yield block, report.notices.hand_on()
                 return reports
 
             first = 1 if self.scan.limit is not None else most
             ahead = Ahead(pool, stop, most_bytes, work)
+            last.callback(ahead.close)
             groups = (group for group, _ in width.together(partitions_of(self.scan, self.resolved)))
             for group, found in ahead.run(groups, first, most):
                 if isinstance(found, tuple):
@@ -211,7 +213,7 @@ class Pipeline:
                     yield found[0]
                     continue
                 stats.partitions += len(group)
-                for (_, partition), report in zip(group, found, strict=False):
+                for (_, partition), report in zip(group, found, strict=True):
                     report.add_to(stats, partition)
                     take_notices(report.notices)
 

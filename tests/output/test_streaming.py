@@ -225,6 +225,25 @@ def test_an_early_exit_leaves_no_thread_and_no_open_file(tmp_path):
         assert open_files() == []
 
 
+LEAVES = """
+import sys
+import mltable_lite as mltable
+
+made = mltable.from_parquet_files([{"folder": sys.argv[1]}])
+batches = made.to_arrow_batches(max_memory=1)
+frames = made.iter_pandas(100, max_memory=1)
+print(batches.read_next_batch().num_rows, len(next(frames)))
+"""
+
+
+def test_a_program_that_leaves_streams_open_ends_and_says_nothing(tmp_path):
+    for number in range(30):
+        pq.write_table(pa.table({"x": range(5000)}), tmp_path / f"{number:02d}.parquet", row_group_size=100)
+    code = [sys.executable, "-X", "dev", "-W", "error", "-c", LEAVES, str(tmp_path)]
+    run = subprocess.run(code, capture_output=True, text=True, timeout=60, check=True)
+    assert (run.stdout, run.stderr) == ("100 100\n", "")
+
+
 @pytest.mark.parametrize("wrong", [0, -5, True, "much", 2.5])
 def test_sizes_that_are_none_are_refused_at_once(source, wrong):
     with pytest.raises(ArgumentError, match="max_memory"):
