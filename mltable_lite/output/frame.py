@@ -102,12 +102,14 @@ class _Allocated:
 
 
 class _Numbers(_Allocated):
-    """Floats and datetimes: null is NaN or NaT."""
+    """Floats, datetimes and time spans: null is NaN or NaT."""
 
     def __init__(self, kind: pa.DataType, rows: int) -> None:
-        self.values = np.empty(
-            rows, kind.to_pandas_dtype() if not pt.is_timestamp(kind) else f"datetime64[{kind.unit}]"
-        )
+        if pt.is_timestamp(kind):
+            dtype = f"datetime64[{kind.unit}]"
+        else:
+            dtype = f"timedelta64[{kind.unit}]" if pt.is_duration(kind) else kind.to_pandas_dtype()
+        self.values = np.empty(rows, dtype)
         self.kind = kind
 
     def put(self, array: pa.Array, row: int) -> None:
@@ -208,7 +210,7 @@ def _codes(array: pa.DictionaryArray) -> np.ndarray:
 
 
 def _column_of(kind: pa.DataType, rows: int) -> _Numbers | _Counted | _Collected:
-    if pt.is_floating(kind) or pt.is_timestamp(kind):
+    if pt.is_floating(kind) or pt.is_timestamp(kind) or pt.is_duration(kind):
         return _Numbers(kind, rows)
     if pt.is_integer(kind) or pt.is_boolean(kind):
         return _Counted(kind, rows)

@@ -53,7 +53,7 @@ def naming(column: str) -> Iterator[None]:
 
 
 def as_objects(column: pa.ChunkedArray) -> Any:
-    """Return what a DataFrame takes for a column: text, time spans, or objects.
+    """Return what a DataFrame takes for a column: text or objects.
 
     Raises:
         ValueError: Neither Python nor pandas has an object for a value; also pyarrow's errors, and the other
