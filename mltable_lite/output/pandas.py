@@ -91,7 +91,8 @@ def _with_backend(
     schema = schema.remove_metadata()
     rest = [] if backend == "pyarrow" else [field for field in schema if field.type not in _nullable()]
     names = [field.name for field in rest]
-    table = pa.Table.from_batches(batches, schema)
+    # Without a batch columns have no chunk, with which pandas does less than with an empty one.
+    table = pa.Table.from_batches(batches, schema) if batches else schema.empty_table()
     mapper = pd.ArrowDtype if backend == "pyarrow" else _nullable().get
     frame: pd.DataFrame = table.drop_columns(names).to_pandas(types_mapper=mapper)
     if not rest:

@@ -52,3 +52,10 @@ def test_values_become_null_as_in_a_frame_of_pandas(made, name):
     for each in (frame, own):
         each.loc[1, name] = None
     assert_frame_equal(frame[[name]], own)
+
+
+@pytest.mark.parametrize("backend", [None, "numpy_nullable", "pyarrow"])
+def test_a_frame_without_rows_can_be_turned(made, backend):
+    frame = made.filter("integer > 9").to_pandas_dataframe(dtype_backend=backend)
+    assert frame[["integer"]].T.shape == (1, 0)
+    assert len(pd.concat([frame, made.to_pandas_dataframe(dtype_backend=backend)])) == 3
