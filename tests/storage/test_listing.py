@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import os
 import pickle
+import sys
 import tracemalloc
 
 import pytest
 
-from mltable_lite.errors import ArgumentError, SourceNotFoundError, UnsupportedFeatureError
+import mltable_lite as mltable
+from mltable_lite.errors import ArgumentError, EncodingError, SourceNotFoundError, UnsupportedFeatureError
 from mltable_lite.spec.model import PathSpec
 from mltable_lite.storage.listing import list_files, list_folders
 from mltable_lite.storage.options import StorageOptions
@@ -287,3 +290,14 @@ def test_many_files_are_kept_small(tmp_path):
     kept = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert kept / len(listing.entries) < 600
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the file system refuses such a name")
+@pytest.mark.parametrize("read", ["to_pandas_dataframe", "to_arrow_table", "to_dask_dataframe", "count_rows"])
+def test_a_file_whose_name_is_no_text_is_named(tmp_path, read):
+    (tmp_path / "a.csv").write_text("x\n1\n")
+    (tmp_path / os.fsdecode(b"\xff\xe9.csv")).write_text("x\n2\n")
+    made = mltable.from_delimited_files([{"folder": str(tmp_path)}])
+    with pytest.raises(EncodingError, match=r"/\\xff\\xe9\.csv: the file's name is no UTF-8.*pattern"):
+        getattr(made, read)()
+    assert mltable.from_delimited_files([{"pattern": f"{tmp_path}/a*"}]).count_rows() == 1
