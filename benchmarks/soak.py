@@ -91,6 +91,7 @@ def read_often(format_name: str, folder: str, rows: str, runs: str) -> None:
 
 def read_until_stopped(format_name: str, folder: str) -> None:
     """Read a table in a loop until SIGINT, then print when that came through and what is left."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's job in the background ignores it
     open_table(format_name, Path(folder)).to_pandas_dataframe()  # what libraries keep for good is there now
     before, opened = threads(), open_files()
     print("ready", flush=True)
