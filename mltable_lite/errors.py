@@ -7,6 +7,7 @@ for the reference and plain Python both catch it. A text says: where - what was 
 from __future__ import annotations
 
 import difflib
+import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -182,9 +183,19 @@ class ColumnNotFoundError(UserErrorException, KeyError):
         self.missing = tuple(missing)
         names = ", ".join(repr(name) for name in missing)
         noun = "column" if len(missing) == 1 else "columns"
-        hint = did_you_mean(missing[0], available)
+        hint = _uncut(available) or did_you_mean(missing[0], available)
         has = f"the table has: {listed(available)}." if available else "the table has no columns."
         super().__init__(f"{step}: no {noun} {names}; {has}{hint}")
+
+
+def _uncut(columns: Sequence[str]) -> str:
+    """Return what to do where the one column is a whole header line of delimited text."""
+    found = next((mark for mark in ";\t|" if len(columns) == 1 and mark in columns[0]), None)
+    return (
+        f" If {found!r} separates the columns of the file, give it: delimiter: {json.dumps(found)}."
+        if found
+        else ""
+    )
 
 
 class NoColumnsError(UserErrorException, ValueError):

@@ -398,3 +398,13 @@ def test_a_delimiter_that_arrow_does_not_know_is_one(tmp_path):
     (tmp_path / "a.csv").write_text("a\0b\n1\0x\n")
     table = mltable.from_delimited_files([{"file": str(tmp_path / "a.csv")}], delimiter="\0")
     assert table.to_arrow_table().to_pylist() == [{"a": 1, "b": "x"}]
+
+
+@pytest.mark.parametrize(("mark", "shown"), [(";", '";"'), ("\t", r'"\\t"'), ("|", r'"\|"')])
+def test_a_header_that_was_not_cut_is_noticed_where_a_column_is_missing(tmp_path, mark, shown):
+    (tmp_path / "a.csv").write_text(f"id{mark}fare\n1{mark}2\n")
+    table = mltable.from_delimited_files([{"file": str(tmp_path / "a.csv")}]).filter("fare > 1")
+    with pytest.raises(
+        errors.ColumnNotFoundError, match=rf"no column 'fare'.* give it: delimiter: {shown}\."
+    ):
+        table.to_pandas_dataframe()
