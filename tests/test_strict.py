@@ -125,14 +125,6 @@ def test_without_strict_mode_it_is_a_warning(tmp_path, case):
     assert {w.category for w in shown} == {case.category}
 
 
-def test_a_warning_of_a_step_before_the_read_step_names_the_file(tmp_path):
-    table = Warned(ConversionWarning, "7_y/a", "v\n2\n", BEFORE_READING, more={"n_y/a": "v\n1\n"}).load(
-        tmp_path
-    )
-    with pytest.warns(ConversionWarning, match=r"'x': 1 values .* became null; first: 'n' at .*/n_y/a$"):
-        assert table.to_arrow_table().to_pylist() == [{"x": 7, "v": 2}, {"x": None, "v": 1}]
-
-
 @each_case
 @each_output
 def test_in_strict_mode_it_is_an_error(tmp_path, case, output):

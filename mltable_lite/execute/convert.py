@@ -83,16 +83,12 @@ def convert(
     Raises:
         ConversionError: A value is not boolean and the target has ``mismatch_as: error``.
         ArgumentError: A datetime format is not understood.
-        ValueError: Arrow refuses a value.
     """
     kind = field_of(field).kind
     plain = decoded(array)
     out = output_field(field, target)
     converter = CONVERSIONS[target.name].get(kind, _fail)
-    try:
-        parsed = converter(plain, target)
-    except (pa.ArrowException, UnicodeError) as error:
-        raise ValueError(f"column {column!r}: {error}") from error
+    parsed = converter(plain, target)
     report = _Report(plain, kind, target, column, where)
     failed = np.flatnonzero(np.asarray(parsed.failed))
     if len(failed) and target.mismatch_as == "error":

@@ -32,9 +32,8 @@ def reader_of(data: Any) -> pa.RecordBatchReader:
         return data
     if isinstance(data, pa.Table):
         return data.to_reader()
-    if hasattr(
-        data, "to_arrow_batches"
-    ):  # an MLTable: through the interface its errors would be those of a stranger
+    if hasattr(data, "to_arrow_batches"):
+        # An MLTable: through the interface for strangers its errors would be texts.
         reader: pa.RecordBatchReader = data.to_arrow_batches()
         return reader
     if (

@@ -254,6 +254,7 @@ def _write_delta(
     overwrite: bool,
 ) -> Written:
     counted = _Counted(rows)
+    folder.delta_uri()  # a name that the library misreads is refused as the user gave it
     with delta_library(shown) as deltalake, _whole(folder, shown) as place:
         entry = FolderEntry(place, 0, options)
         try:
@@ -269,11 +270,10 @@ def _write_delta(
             if counted.error is not None:  # its own class, and no text of the library around it
                 raise counted.error from None
             raise
-    entry = FolderEntry(folder, 0, options)
-    if mltable:
-        _write_mltable(folder, options, model.PathSpec("folder", "."), (model.ReadDeltaLake(),))
-    table = deltalake.DeltaTable(entry.table_uri(), storage_options=entry.delta_options())
-    actions = pa.table(table.get_add_actions())
+        if mltable:
+            _write_mltable(place, options, model.PathSpec("folder", "."), (model.ReadDeltaLake(),))
+        table = deltalake.DeltaTable(entry.table_uri(), storage_options=entry.delta_options())
+        actions = pa.table(table.get_add_actions())
     files = tuple(f"{shown.rstrip('/')}/{path}" for path in actions.column("path").to_pylist())
     return Written(shown, "delta", counted.rows, files, sum(actions.column("size_bytes").to_pylist()))
 
@@ -289,12 +289,11 @@ def _whole(folder: Location, shown: str) -> Iterator[Location]:
     beside.mkdir(parents=True)
     try:
         yield parse_uri(str(beside))
-        try:
-            beside.rename(path)
-        except OSError:
+        if path.exists() and os.listdir(path):  # noqa: PTH208 - any name will do
             raise TargetExistsError(
                 f"write: {shown} was made by somebody else meanwhile; nothing was written."
-            ) from None
+            )
+        beside.rename(path)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
